@@ -1,0 +1,242 @@
+//! What the API needs of the node it stands on. The node implements it; tests may stand in a double.
+//!
+//! Everything here keeps **persist, then speak**: an answer is given only once what it shows is durable.
+
+use std::future::Future;
+use xln_machine::Server;
+use xln_machine::mempool::Refusal;
+use xln_merkle::list::ListProof;
+use xln_types::codec::Blob;
+use xln_types::{Address, Amount, BlockHeader, Body, Command, Hash, Receipt, Seal, SignerId, Transaction, TxHash};
+
+/// What is asked of the core.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// A call for a hosted entity or signer: the hub sets nonce and timestamp, and marks it with the account's token.
+    Hosted(HostedCall),
+    /// A transaction signed by its sender.
+    Signed(Transaction),
+    /// An act of the operator or of the API itself.
+    Command(Command),
+}
+
+/// A hosted call.
+#[derive(Clone, Debug)]
+pub struct HostedCall {
+    /// The API account.
+    pub account: Address,
+    /// Its token's id.
+    pub token: [u8; 16],
+    /// The acting entity's address, or the signer's for `CREATE_ENTITY`.
+    pub from: Address,
+    /// The entity that it concerns, zero where there is none.
+    pub to: Address,
+    /// What is asked.
+    pub body: Body,
+    /// In the asset paid; 0 without a hop.
+    pub fee: Amount,
+}
+
+/// An executed and durable input: its receipt may still say that it was rejected.
+#[derive(Clone, Debug)]
+pub struct Confirmed {
+    /// What became of it.
+    pub receipt: Receipt,
+    /// The nonce that it used, where it is a transaction.
+    pub nonce: Option<u64>,
+}
+
+/// Why an input wasn't executed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// The mempool doesn't take it: repeat, gap or full (TX-2).
+    #[error("refused: reason={0:?}")]
+    Refused(Refusal),
+    /// The same signed bytes were executed before: the first receipt is the answer (TX-2).
+    #[error("executed before")]
+    Known(Box<Receipt>),
+    /// No signer or entity has the sender's address.
+    #[error("unknown sender")]
+    UnknownSender,
+    /// The signature doesn't verify.
+    #[error("{0}")]
+    Signature(xln_crypto::SignatureError),
+    /// `data` isn't the canonical RLP of its type (N-3).
+    #[error("malformed body")]
+    MalformedBody,
+    /// More than five minutes off the hub's time.
+    #[error("timestamp outside: now_s={now_s}")]
+    TimestampOutside {
+        /// The hub's time, unix seconds.
+        now_s: u64,
+    },
+    /// A queue is full: try again later.
+    #[error("overloaded")]
+    Overloaded,
+    /// The disk failed, or the node is stopping.
+    #[error("{0}")]
+    Unavailable(Unavailable),
+}
+
+/// The node can't answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// The log can't be written: nothing new is confirmed.
+    #[error("storage failed")]
+    Storage,
+    /// The node is stopping.
+    #[error("stopping")]
+    Stopping,
+}
+
+/// The key of a new signer.
+pub enum NewKey {
+    /// The hub makes one and keeps it in its keystore.
+    Generated,
+    /// The caller hands one over to the hub's keystore.
+    Imported([u8; 32]),
+    /// The caller keeps it: 33 bytes compressed, or 65.
+    SelfCustody(Vec<u8>),
+}
+
+/// A signer to be made.
+pub struct NewSigner {
+    /// The account that may act with it.
+    pub owner: Address,
+    /// Its key.
+    pub key: NewKey,
+    /// Free bytes, at most 4 KiB.
+    pub metadata: Blob,
+}
+
+/// Why no signer was made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NewSignerError {
+    /// The key isn't one of secp256k1.
+    #[error("{0}")]
+    Key(xln_crypto::SignatureError),
+    /// The signer is known; a key is never handed over twice.
+    #[error("signer exists: id={0}")]
+    Exists(SignerId),
+    /// It wasn't executed.
+    #[error("{0}")]
+    Submit(#[from] SubmitError),
+}
+
+/// A receipt with its place in a block, once it is sealed.
+#[derive(Clone, Debug)]
+pub struct StoredReceipt {
+    /// What became of the input.
+    pub receipt: Receipt,
+    /// Block number and index, once sealed.
+    pub sealed: Option<(u64, u64)>,
+}
+
+/// A block as the hub keeps it.
+#[derive(Clone, Debug)]
+pub struct StoredBlock {
+    /// Its header.
+    pub header: BlockHeader,
+    /// keccak256 of the header.
+    pub hash: Hash,
+    /// What the hub signed.
+    pub seal: Seal,
+    /// The hub's signature, once made.
+    pub signature: Option<[u8; 65]>,
+    /// The hashes of its entries, in order.
+    pub entries: Vec<TxHash>,
+}
+
+/// All that proves a receipt offline: receipt, path, header, seal and signature (TX-6).
+#[derive(Clone, Debug)]
+pub struct ReceiptProof {
+    /// The receipt.
+    pub receipt: Receipt,
+    /// Its index in the block.
+    pub index: u64,
+    /// The path to the header's receipt root.
+    pub path: ListProof,
+    /// The block's header.
+    pub header: BlockHeader,
+    /// What the hub signed.
+    pub seal: Seal,
+    /// The hub's signature.
+    pub signature: [u8; 65],
+}
+
+/// Which block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockId {
+    /// By number.
+    Number(u64),
+    /// By hash.
+    Hash(Hash),
+    /// The last one sealed and signed.
+    Latest,
+}
+
+/// One thing that readiness depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    /// Its name: `log`, `chain`, `keystore`.
+    pub name: &'static str,
+    /// True while it works.
+    pub ok: bool,
+    /// What is wrong, or where it stands.
+    pub detail: String,
+}
+
+/// What `hub.info` tells, without secrets.
+#[derive(Clone, Debug)]
+pub struct HubInfo {
+    /// The configuration as it is in force, secrets left out, as pairs of name and value.
+    pub configuration: Vec<(String, String)>,
+    /// The chain's RPC, without credentials.
+    pub rpc: String,
+    /// How many blocks deep a fact must lie.
+    pub confirmations: u64,
+    /// Accounts with role admin.
+    pub admins: Vec<Address>,
+    /// Accounts with role operator.
+    pub operators: Vec<Address>,
+    /// Accounts with role auditor.
+    pub auditors: Vec<Address>,
+    /// The program's version.
+    pub version: &'static str,
+}
+
+/// The node, as the API sees it.
+pub trait Backend: Clone + Send + Sync + 'static {
+    /// Asks the state; the answer is given once all that it may show is durable. The question must be short.
+    fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Server) -> T + Send,
+    ) -> impl Future<Output = Result<T, Unavailable>> + Send;
+
+    /// Executes an input; answers once it is durable. The input takes its place in the queue when the future is first polled.
+    fn submit(&self, request: Request) -> impl Future<Output = Result<Confirmed, SubmitError>> + Send;
+
+    /// Makes a signer; the key, if the hub holds it, is in the keystore and synced before the answer.
+    fn create_signer(
+        &self,
+        new: NewSigner,
+    ) -> impl Future<Output = Result<(SignerId, [u8; 33]), NewSignerError>> + Send;
+
+    /// A receipt by hash, as far back as the hub keeps them at hand.
+    fn receipt(&self, hash: TxHash) -> Option<StoredReceipt>;
+
+    /// All that proves a sealed receipt; `None` while it is not sealed and signed, or no longer at hand.
+    fn receipt_proof(&self, hash: TxHash) -> Option<ReceiptProof>;
+
+    /// A block, as far back as the hub keeps them at hand.
+    fn block(&self, id: BlockId) -> Option<StoredBlock>;
+
+    /// The hub's clock, unix milliseconds.
+    fn now_ms(&self) -> u64;
+
+    /// What `hub.info` tells.
+    fn info(&self) -> HubInfo;
+
+    /// Each dependency with its state, for `/readyz`.
+    fn dependencies(&self) -> Vec<Dependency>;
+}

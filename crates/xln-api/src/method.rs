@@ -1,0 +1,117 @@
+//! What a method is: one definition from which dispatcher, routes, OpenAPI and documentation derive.
+
+use crate::access::Access;
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::params;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::future::Future;
+use std::pin::Pin;
+
+/// A call's JSON answer, as text.
+pub(crate) type Answer = Result<String, ApiError>;
+type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
+type Handler<B> = Box<dyn Fn(Call<B>, &str) -> Running + Send + Sync>;
+
+/// An HTTP verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Post,
+}
+
+/// The REST twin of a method; braces in the path name parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) verb: Verb,
+    /// Below `/api/v1`.
+    pub(crate) path: &'static str,
+}
+
+pub(crate) fn get(path: &'static str) -> Option<Route> {
+    Some(Route { verb: Verb::Get, path })
+}
+
+pub(crate) fn post(path: &'static str) -> Option<Route> {
+    Some(Route { verb: Verb::Post, path })
+}
+
+/// What a method does.
+pub(crate) enum Action<B> {
+    /// Runs this.
+    Call(Handler<B>),
+    /// Belongs to a WebSocket session ([`crate::ws`]).
+    Session,
+    /// Its machine comes later: 4010.
+    Later,
+}
+
+/// A method.
+pub(crate) struct Method<B> {
+    pub(crate) name: &'static str,
+    /// Its number in binary frames: never reused.
+    pub(crate) number: u64,
+    pub(crate) access: Access,
+    pub(crate) route: Option<Route>,
+    pub(crate) doc: &'static str,
+    pub(crate) params: fn(&mut SchemaGenerator) -> Schema,
+    pub(crate) answer: fn(&mut SchemaGenerator) -> Schema,
+    pub(crate) action: Action<B>,
+}
+
+impl<B: 'static> Method<B> {
+    /// A method that works.
+    pub(crate) fn new<P, A, F, Fut>(
+        name: &'static str,
+        number: u64,
+        access: Access,
+        route: Option<Route>,
+        doc: &'static str,
+        handler: F,
+    ) -> Method<B>
+    where
+        P: DeserializeOwned + JsonSchema + Send + 'static,
+        A: Serialize + JsonSchema,
+        F: Fn(Call<B>, P) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<A, ApiError>> + Send + 'static,
+    {
+        let action = Action::Call(Box::new(move |call, text| match params::parse::<P>(text) {
+            Ok(params) => {
+                let running = handler(call, params);
+                Box::pin(async move { to_text(&running.await?) })
+            }
+            Err(error) => Box::pin(async move { Err(error) }),
+        }));
+        Method { name, number, access, route, doc, params: schema::<P>, answer: schema::<A>, action }
+    }
+
+    /// A method of a WebSocket session.
+    pub(crate) fn session<P: JsonSchema, A: JsonSchema>(
+        name: &'static str,
+        number: u64,
+        access: Access,
+        doc: &'static str,
+    ) -> Method<B> {
+        let (params, answer) = (schema::<P>, schema::<A>);
+        Method { name, number, access, route: None, doc, params, answer, action: Action::Session }
+    }
+
+    /// A method whose machine comes later.
+    pub(crate) fn later(name: &'static str, number: u64, route: Option<Route>, doc: &'static str) -> Method<B> {
+        let (params, answer) = (schema::<serde_json::Map<String, Value>>, schema::<serde_json::Map<String, Value>>);
+        Method { name, number, access: Access::User, route, doc, params, answer, action: Action::Later }
+    }
+}
+
+fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// An answer as JSON text.
+pub(crate) fn to_text(answer: &impl Serialize) -> Answer {
+    let broken = |error: serde_json::Error| ApiError::new(crate::Code::Internal, "serialisation", error.to_string());
+    serde_json::to_string(answer).map_err(broken)
+}

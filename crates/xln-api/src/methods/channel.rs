@@ -1,0 +1,378 @@
+//! Channels: opened, accepted, granted credit, paid over (CH-1 to CH-4, CH-11).
+
+use super::VALIDITY_S;
+use super::payment::completed;
+use crate::access::Access;
+use crate::backend::Backend;
+use crate::call::Call;
+use crate::error::{ApiError, Code};
+use crate::method::{Method, get, post};
+use crate::text::{AsText, AssetName};
+use crate::view::channel::ChannelView;
+use crate::view::page::{PageOf, Pager, Pagination};
+use crate::view::payment::PaymentView;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use xln_machine::Server;
+use xln_machine::channel::{Channel, ChannelStatus};
+use xln_types::codec::Blob;
+use xln_types::tx::{AcceptChannel, AssetAmount, DISPUTE_WINDOW_S_DEFAULT, DirectPayment, OpenChannel, SetCredit};
+use xln_types::{Address, Amount, Body, ChannelId, EntityId, Event, Receipt, Rejection, Side, TxHash};
+
+pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+    vec![
+        Method::new(
+            "channel.open",
+            64,
+            Access::User,
+            post("/channels"),
+            "Proposes a channel from entityA, the caller's, to entityB. A funds; what A grants counts at once, what A asks \
+             B to grant needs B's channel.accept.",
+            open,
+        ),
+        Method::new(
+            "channel.accept",
+            65,
+            Access::User,
+            post("/channels/{channelId}/accept"),
+            "The other side's consent, with what it grants.",
+            accept,
+        ),
+        Method::new(
+            "channel.list",
+            66,
+            Access::User,
+            get("/channels"),
+            "The channels of the caller's entities, oldest first; by entity, status or asset if asked.",
+            list,
+        ),
+        Method::new("channel.get", 67, Access::User, get("/channels/{channelId}"), "A channel.", one),
+        Method::new(
+            "channel.credit",
+            68,
+            Access::User,
+            post("/channels/{channelId}/credit"),
+            "Sets what the caller's side grants the other in one asset. Binds the very next payment; erases no debt.",
+            credit,
+        ),
+        Method::new(
+            "channel.pay",
+            69,
+            Access::User,
+            post("/channels/{channelId}/pay"),
+            "Pays over one channel. direction is the side that receives; the payer must be the caller's.",
+            pay,
+        ),
+    ]
+}
+
+type Amounts = BTreeMap<AsText<AssetName>, AsText<Amount>>;
+
+/// A grant by asset; a bare amount counts only where exactly one asset is named.
+#[derive(Deserialize, JsonSchema)]
+#[serde(
+    untagged,
+    expecting = "expected an amount in base units, or amounts by asset: plain decimal strings up to 2^120"
+)]
+enum Grant {
+    /// Of the one asset that is named.
+    Bare(AsText<Amount>),
+    /// By asset.
+    ByAsset(Amounts),
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CreditLimits {
+    /// What A grants to B.
+    from_a: Option<Grant>,
+    /// What A asks B to grant.
+    from_b: Option<Grant>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Open {
+    /// The caller's.
+    entity_a: AsText<EntityId>,
+    entity_b: AsText<EntityId>,
+    /// What A locks, by asset.
+    #[serde(default)]
+    collateral: Amounts,
+    credit_limits: Option<CreditLimits>,
+    /// Seconds to counter in a dispute; a day if absent.
+    dispute_window: Option<u64>,
+}
+
+/// A channel's status after a step.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ChannelStep {
+    channel_id: AsText<ChannelId>,
+    /// `pending` or `open`.
+    status: &'static str,
+    /// The transaction.
+    hash: AsText<TxHash>,
+}
+
+impl ChannelStep {
+    fn of(receipt: &Receipt) -> Result<ChannelStep, ApiError> {
+        let last = receipt.logs.iter().rev().find_map(|log| match log {
+            Event::ChannelStatus { channel, status, .. } => Some((*channel, *status)),
+            _ => None,
+        });
+        let missing = || ApiError::new(Code::Internal, "receipt", "the receipt names no channel");
+        let (channel, status) = last.ok_or_else(missing)?;
+        let status = ChannelStatus::from_number(status).ok_or_else(missing)?;
+        Ok(ChannelStep { channel_id: AsText(channel), status: status.name(), hash: AsText(receipt.hash) })
+    }
+}
+
+/// The one asset that a bare grant means.
+fn only_asset(open: &Open) -> Result<AsText<AssetName>, ApiError> {
+    let mut named: Vec<&AsText<AssetName>> = open.collateral.keys().collect();
+    if let Some(CreditLimits { from_a, from_b }) = &open.credit_limits {
+        for grant in [from_a, from_b].into_iter().flatten() {
+            if let Grant::ByAsset(amounts) = grant {
+                named.extend(amounts.keys());
+            }
+        }
+    }
+    named.sort();
+    named.dedup();
+    match named.as_slice() {
+        [one] => Ok((*one).clone()),
+        _ => {
+            let error = ApiError::invalid("creditLimits", "asset_missing", "which asset? name it: {asset: amount}");
+            Err(error.with("expected", "{asset: amount}, or a bare amount where exactly one asset is named"))
+        }
+    }
+}
+
+async fn amounts<B: Backend>(call: &Call<B>, given: &Amounts, field: &str) -> Result<Vec<AssetAmount>, ApiError> {
+    let mut list = Vec::with_capacity(given.len());
+    for (name, amount) in given {
+        list.push(AssetAmount { asset: call.asset(&name.0, field).await?, amount: amount.0 });
+    }
+    Ok(list)
+}
+
+async fn grants<B: Backend>(
+    call: &Call<B>,
+    open: &Open,
+    grant: Option<&Grant>,
+    field: &str,
+) -> Result<Vec<AssetAmount>, ApiError> {
+    match grant {
+        None => Ok(Vec::new()),
+        Some(Grant::ByAsset(given)) => amounts(call, given, field).await,
+        Some(Grant::Bare(amount)) => {
+            let given = BTreeMap::from([(only_asset(open)?, *amount)]);
+            amounts(call, &given, field).await
+        }
+    }
+}
+
+async fn open<B: Backend>(call: Call<B>, params: Open) -> Result<ChannelStep, ApiError> {
+    let acting = call.acting(params.entity_a.0).await.map_err(|error| error.with("field", "entityA"))?;
+    let limits = params.credit_limits.as_ref();
+    let from_a = limits.and_then(|limits| limits.from_a.as_ref());
+    let from_b = limits.and_then(|limits| limits.from_b.as_ref());
+    let peer = params.entity_b.0;
+    let body = OpenChannel {
+        peer,
+        collateral: amounts(&call, &params.collateral, "collateral").await?,
+        grants: grants(&call, &params, from_a, "creditLimits.fromA").await?,
+        requested: grants(&call, &params, from_b, "creditLimits.fromB").await?,
+        dispute_window_s: params.dispute_window.unwrap_or(DISPUTE_WINDOW_S_DEFAULT),
+        valid_until_s: call.api.now_s().saturating_add(VALIDITY_S),
+        chain_signatures: Vec::new(),
+    };
+    ChannelStep::of(&call.hosted(acting, peer.address(), Body::from(body), Amount::ZERO).await?)
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Accept {
+    channel_id: AsText<ChannelId>,
+    /// What the accepting side grants, by asset.
+    #[serde(default)]
+    grants: Amounts,
+}
+
+async fn accept<B: Backend>(call: Call<B>, params: Accept) -> Result<ChannelStep, ApiError> {
+    let id = params.channel_id.0;
+    let field = |error: ApiError| error.with("field", "channelId");
+    let fact = call.visible_channel(id).await.map_err(field)?;
+    let (side, acting) = call.acting_side(fact, fact.opener.other(), None).await.map_err(field)?;
+    let body = AcceptChannel { channel: id, grants: amounts(&call, &params.grants, "grants").await? };
+    let to = fact.entity(side.other()).address();
+    let receipt = call.hosted(acting, to, Body::from(body), Amount::ZERO).await?;
+    match ChannelStep::of(&receipt) {
+        Ok(step) => Ok(step),
+        // Consent alone changes no status while collateral is on its way.
+        Err(_) => {
+            let status = call.read(move |server| server.channel(id).map(|channel| channel.head.status)).await?;
+            let status = status.ok_or_else(|| ApiError::from(&Rejection::UnknownChannel {}))?;
+            Ok(ChannelStep { channel_id: AsText(id), status: status.name(), hash: AsText(receipt.hash) })
+        }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Pending,
+    Open,
+    /// Another name of open.
+    Ready,
+    Closing,
+    Disputed,
+    Closed,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListChannels {
+    /// Only this entity's.
+    entity: Option<AsText<EntityId>>,
+    /// Only those of this status.
+    status: Option<Status>,
+    /// Only those with this asset.
+    asset: Option<AsText<AssetName>>,
+    /// From 1.
+    page: Option<u64>,
+    /// At most 1,000; 100 if absent.
+    limit: Option<u64>,
+    /// `pagination.next` of the page before, instead of `page`.
+    cursor: Option<AsText<u64>>,
+}
+
+/// A page of channels.
+#[derive(Serialize, JsonSchema)]
+struct ChannelList {
+    channels: Vec<ChannelView>,
+    pagination: Pagination,
+}
+
+/// Whether an account owns a side of a channel.
+fn stands_in(server: &Server, account: Address, channel: &Channel) -> bool {
+    [channel.head.left, channel.head.right].into_iter().any(|entity| {
+        let signer = server.entity(entity).and_then(|entity| server.signer(entity.record.signer));
+        signer.is_some_and(|signer| signer.owner == account)
+    })
+}
+
+async fn list<B: Backend>(call: Call<B>, params: ListChannels) -> Result<ChannelList, ApiError> {
+    let of = PageOf::new(params.page, params.limit, params.cursor)?;
+    let caller = call.caller()?;
+    let entity = params.entity.map(|entity| entity.0);
+    let asset = match &params.asset {
+        Some(name) => Some(call.asset(&name.0, "asset").await?),
+        None => None,
+    };
+    let status = params.status.map(|status| match status {
+        Status::Pending => ChannelStatus::Pending,
+        Status::Open | Status::Ready => ChannelStatus::Open,
+        Status::Closing => ChannelStatus::Closing,
+        Status::Disputed => ChannelStatus::Disputed,
+        Status::Closed => ChannelStatus::Closed,
+    });
+    call.read(move |server| {
+        let mut pager = Pager::new(of);
+        for (number, channel) in (0..).zip(server.channels()) {
+            let wanted = status.is_none_or(|status| status == channel.head.status)
+                && entity.is_none_or(|entity| channel.side_of(entity).is_some())
+                && asset.is_none_or(|asset| channel.line(asset).is_some());
+            if wanted && (caller.role.sees_all() || stands_in(server, caller.account, channel)) {
+                pager.offer(number, || ChannelView::new(server, channel));
+            }
+        }
+        let (channels, pagination) = pager.finish();
+        ChannelList { channels, pagination }
+    })
+    .await
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct OneChannel {
+    channel_id: AsText<ChannelId>,
+}
+
+async fn one<B: Backend>(call: Call<B>, params: OneChannel) -> Result<ChannelView, ApiError> {
+    let id = params.channel_id.0;
+    call.visible_channel(id).await.map_err(|error| error.with("field", "channelId"))?;
+    let found = call.read(move |server| server.channel(id).map(|channel| ChannelView::new(server, channel))).await?;
+    found.ok_or_else(|| ApiError::from(&Rejection::UnknownChannel {}).with("field", "channelId"))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Credit {
+    channel_id: AsText<ChannelId>,
+    /// Who grants; needed only where both sides are the caller's.
+    entity_id: Option<AsText<EntityId>>,
+    asset: AsText<AssetName>,
+    /// The new grant.
+    amount: AsText<Amount>,
+}
+
+/// A grant that was set.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CreditDone {
+    channel_id: AsText<ChannelId>,
+    /// `left` or `right`.
+    grantor: String,
+    granted: AsText<Amount>,
+    /// The transaction.
+    hash: AsText<TxHash>,
+}
+
+async fn credit<B: Backend>(call: Call<B>, params: Credit) -> Result<CreditDone, ApiError> {
+    let id = params.channel_id.0;
+    let field = |error: ApiError| error.with("field", "channelId");
+    let fact = call.visible_channel(id).await.map_err(field)?;
+    let named = params.entity_id.map(|entity| entity.0);
+    if named.is_none() && call.acting(fact.left).await.is_ok() && call.acting(fact.right).await.is_ok() {
+        let message = "both sides are yours: which one grants?";
+        return Err(ApiError::invalid("entityId", "ambiguous", message).with("expected", "the granting entity's id"));
+    }
+    let (side, acting) = call.acting_side(fact, Side::Left, named).await.map_err(field)?;
+    let asset = call.asset(&params.asset.0, "asset").await?;
+    let body = SetCredit { channel: id, asset, granted: params.amount.0 };
+    let to = fact.entity(side.other()).address();
+    let receipt = call.hosted(acting, to, Body::from(body), Amount::ZERO).await?;
+    let (grantor, granted) = (side.to_string(), params.amount);
+    Ok(CreditDone { channel_id: AsText(id), grantor, granted, hash: AsText(receipt.hash) })
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Pay {
+    channel_id: AsText<ChannelId>,
+    /// The side that receives: `right` means left pays right.
+    direction: AsText<Side>,
+    asset: AsText<AssetName>,
+    amount: AsText<Amount>,
+    /// At most 256 bytes.
+    #[serde(default)]
+    memo: String,
+}
+
+async fn pay<B: Backend>(call: Call<B>, params: Pay) -> Result<PaymentView, ApiError> {
+    let fact = call.visible_channel(params.channel_id.0).await.map_err(|error| error.with("field", "channelId"))?;
+    let payee = params.direction.0;
+    let payer = fact.entity(payee.other());
+    let acting = call.acting(payer).await.map_err(|_| {
+        let error = ApiError::new(Code::Forbidden, "not_authorized", "the payer is not the caller's");
+        error.with("field", "direction")
+    })?;
+    let asset = call.asset(&params.asset.0, "asset").await?;
+    let memo = Blob(params.memo.into_bytes());
+    let body = DirectPayment { asset, amount: params.amount.0, memo, route: Vec::new() };
+    let receipt = call.hosted(acting, fact.entity(payee).address(), Body::from(body), Amount::ZERO).await?;
+    completed(&call, &receipt).await
+}

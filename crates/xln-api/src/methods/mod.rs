@@ -1,0 +1,54 @@
+//! The methods of API.md, a file by subject. Each is defined once; [`table`] is all there is.
+
+mod asset;
+mod block;
+mod channel;
+mod depositary;
+mod entity;
+mod hub;
+mod later;
+mod payment;
+mod reserve;
+pub(crate) mod session;
+mod signer;
+mod tx;
+
+pub(crate) use tx::{BATCH_TXS_MAX, SUBMIT_NAME, execute};
+
+use crate::backend::Backend;
+use crate::error::ApiError;
+use crate::method::Method;
+use serde_json::{Map, Value};
+use xln_types::codec::Blob;
+
+/// How long an operation on the chain may wait to be mined, seconds.
+const VALIDITY_S: u64 = 3600;
+
+/// All methods.
+pub(crate) fn table<B: Backend>() -> Vec<Method<B>> {
+    [
+        hub::table(),
+        session::table(),
+        signer::table(),
+        entity::table(),
+        asset::table(),
+        reserve::table(),
+        channel::table(),
+        payment::table(),
+        depositary::table(),
+        tx::table(),
+        block::table(),
+        later::table(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Metadata as the core keeps it: the JSON object's text; the core bounds it.
+fn metadata_bytes(metadata: Option<Map<String, Value>>) -> Result<Blob, ApiError> {
+    match metadata {
+        Some(metadata) => crate::method::to_text(&metadata).map(|text| Blob(text.into_bytes())),
+        None => Ok(Blob::default()),
+    }
+}

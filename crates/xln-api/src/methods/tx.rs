@@ -1,0 +1,101 @@
+//! Transactions that their senders signed (TX-2, TX-3), and receipts (TX-6).
+
+use crate::access::Access;
+use crate::api::Api;
+use crate::backend::{Backend, Request, SubmitError};
+use crate::call::Call;
+use crate::error::{ApiError, Code};
+use crate::method::{Method, get, post};
+use crate::text::{AsText, Bytes};
+use crate::view::receipt::ReceiptView;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use xln_types::codec::decode;
+use xln_types::{Receipt, Transaction, TxHash};
+
+/// Most transactions of one binary frame.
+pub(crate) const BATCH_TXS_MAX: usize = 8192;
+/// The method whose binary parameters are transactions themselves.
+pub(crate) const SUBMIT_NAME: &str = "tx.submit";
+
+pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+    vec![
+        Method::new(
+            SUBMIT_NAME,
+            104,
+            Access::User,
+            post("/transactions"),
+            "Executes a transaction that its sender signed: the RLP of [type, from, to, nonce, data, fee, timestamp, \
+             signature]. Answers its receipt; the same bytes again get the first receipt. In a binary frame: RLP \
+             [id, 104, [transaction, …]] with up to 8192 transactions as lists, answered [id, [[hash, code], …]] in \
+             their order; code 0 is executed, else an error code. Every other method's binary frame carries its JSON \
+             parameters as a byte string, answered [id, JSON]; a frame that fails as a whole gets [id, code, reason].",
+            submit,
+        ),
+        Method::new(
+            "tx.receipt",
+            105,
+            Access::User,
+            get("/transactions/{hash}"),
+            "What became of a transaction: confirmed once durable, sealed once in a block that the hub signed.",
+            receipt,
+        ),
+    ]
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Submit {
+    /// RLP of the signed transaction, as hex.
+    transaction: AsText<Bytes>,
+}
+
+/// Executes a signed transaction: its receipt, also when it was executed before (TX-2).
+///
+/// # Errors
+/// TX-5: the core's rejection, or why it wasn't executed.
+pub(crate) async fn execute<B: Backend>(api: &Api<B>, tx: Transaction) -> Result<Receipt, ApiError> {
+    let receipt = match api.0.backend.submit(Request::Signed(tx)).await {
+        Ok(confirmed) => confirmed.receipt,
+        Err(SubmitError::Known(receipt)) => *receipt,
+        Err(error) => return Err(ApiError::from(error)),
+    };
+    match ApiError::from_receipt(&receipt) {
+        Some(error) => Err(error),
+        None => Ok(receipt),
+    }
+}
+
+async fn submit<B: Backend>(call: Call<B>, params: Submit) -> Result<ReceiptView, ApiError> {
+    let tx = decode::<Transaction>(&params.transaction.0.0).map_err(|error| {
+        let answer = ApiError::new(Code::InvalidRequest, "malformed_rlp", format!("malformed RLP: {error}"));
+        answer.with("field", "transaction")
+    })?;
+    let receipt = execute(&call.api, tx).await?;
+    view(&call, &receipt).await
+}
+
+async fn view<B: Backend>(call: &Call<B>, receipt: &Receipt) -> Result<ReceiptView, ApiError> {
+    for log in &receipt.logs {
+        if let Some(asset) = crate::view::event::asset_of(log) {
+            call.symbol(asset).await?;
+        }
+    }
+    let sealed = call.api.0.backend.receipt(receipt.hash).and_then(|stored| stored.sealed);
+    Ok(ReceiptView::new(receipt, sealed, &call.api.0.directory))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct GetReceipt {
+    hash: AsText<TxHash>,
+}
+
+async fn receipt<B: Backend>(call: Call<B>, params: GetReceipt) -> Result<ReceiptView, ApiError> {
+    let unknown = || ApiError::unknown("transaction").with("field", "hash");
+    let stored = call.api.0.backend.receipt(params.hash.0).ok_or_else(unknown)?;
+    if !call.may_see(&stored.receipt).await? {
+        return Err(unknown());
+    }
+    view(&call, &stored.receipt).await
+}

@@ -1,0 +1,281 @@
+//! Waiting transactions, per machine and bounded (PRD 4.4.1, **TX-2**, **TX-4**).
+//!
+//! Order: by fee class (the fee's power of two; free last), then first in, first out; one sender's are always in order, so a
+//! later one of the same sender never overtakes an earlier one, whatever it pays. Chain facts and commands don't wait here: the
+//! loop takes them first. A nonce ahead of its turn waits; a repeat is refused. Not part of the state: what never got its turn
+//! was never logged.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use xln_types::{Address, Amount};
+
+/// Most transactions that wait in all.
+pub const MEMPOOL_ITEMS_MAX: usize = 131_072;
+/// Most transactions of one sender that wait.
+pub const SENDER_ITEMS_MAX: usize = 32_768;
+/// How far ahead of its turn a nonce may be.
+pub const NONCE_GAP_MAX: u64 = 1024;
+
+/// Which turn a transaction claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Signed with this nonce.
+    Nonce(u64),
+    /// A hosted call: whatever nonce is next.
+    Next,
+}
+
+/// Why a transaction may not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its nonce was used, or another with it waits already (TX-2).
+    Repeat {
+        /// The next free nonce.
+        expected: u64,
+    },
+    /// Its nonce is too far ahead.
+    TooFar {
+        /// The next nonce.
+        expected: u64,
+    },
+    /// The mempool, or this sender's part of it, is full.
+    Full,
+}
+
+#[derive(Debug)]
+struct Item<T> {
+    class: u8,
+    arrival: u64,
+    payload: T,
+}
+
+#[derive(Debug)]
+struct Sender<T> {
+    expected: u64,
+    numbered: BTreeMap<u64, Item<T>>,
+    next: VecDeque<Item<T>>,
+    /// Under which key this sender stands among those whose turn it is.
+    ready: Option<(u8, u64)>,
+}
+
+impl<T> Sender<T> {
+    fn len(&self) -> usize {
+        self.numbered.len().saturating_add(self.next.len())
+    }
+
+    /// The item whose turn it is: the expected nonce's or the oldest hosted call, whichever came first.
+    fn head(&self) -> Option<&Item<T>> {
+        match (self.numbered.get(&self.expected), self.next.front()) {
+            (Some(numbered), Some(next)) if next.arrival < numbered.arrival => Some(next),
+            (Some(numbered), _) => Some(numbered),
+            (None, next) => next,
+        }
+    }
+
+    fn take(&mut self) -> Option<Item<T>> {
+        let head = self.head()?.arrival;
+        let item = match self.next.front() {
+            Some(next) if next.arrival == head => self.next.pop_front(),
+            _ => self.numbered.remove(&self.expected),
+        };
+        self.expected = self.expected.saturating_add(1);
+        item
+    }
+}
+
+/// The mempools of all senders.
+#[derive(Debug)]
+pub struct Mempool<T> {
+    senders: BTreeMap<Address, Sender<T>>,
+    /// Senders whose head may go: by class, then arrival.
+    ready: BTreeSet<(u8, u64, Address)>,
+    arrivals: u64,
+    items: usize,
+}
+
+impl<T> Default for Mempool<T> {
+    fn default() -> Self {
+        Mempool { senders: BTreeMap::new(), ready: BTreeSet::new(), arrivals: 0, items: 0 }
+    }
+}
+
+/// TX-4: the fee's power of two, highest first; free last.
+fn class(fee: Amount) -> u8 {
+    fee.0.checked_ilog2().map_or(u8::MAX, |log| u8::try_from(127_u32.saturating_sub(log)).unwrap_or(u8::MAX))
+}
+
+impl<T> Mempool<T> {
+    /// Takes a transaction in; `expected` is the sender's next nonce by the state.
+    ///
+    /// # Errors
+    /// A [`Refusal`], with the payload given back.
+    pub fn push(
+        &mut self,
+        from: Address,
+        expected: u64,
+        turn: Turn,
+        fee: Amount,
+        payload: T,
+    ) -> Result<(), (Refusal, T)> {
+        if MEMPOOL_ITEMS_MAX <= self.items {
+            return Err((Refusal::Full, payload));
+        }
+        let sender = self.senders.entry(from).or_insert_with(|| Sender {
+            expected,
+            numbered: BTreeMap::new(),
+            next: VecDeque::new(),
+            ready: None,
+        });
+        sender.expected = sender.expected.max(expected);
+        let expected = sender.expected;
+        let refusal = match turn {
+            _ if SENDER_ITEMS_MAX <= sender.len() => Some(Refusal::Full),
+            Turn::Nonce(nonce) if nonce < expected || sender.numbered.contains_key(&nonce) => {
+                Some(Refusal::Repeat { expected })
+            }
+            Turn::Nonce(nonce) if expected.saturating_add(NONCE_GAP_MAX) < nonce => Some(Refusal::TooFar { expected }),
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            self.settle(from);
+            return Err((refusal, payload));
+        }
+        self.arrivals = self.arrivals.saturating_add(1);
+        let item = Item { class: class(fee), arrival: self.arrivals, payload };
+        match turn {
+            Turn::Nonce(nonce) => {
+                sender.numbered.insert(nonce, item);
+            }
+            Turn::Next => sender.next.push_back(item),
+        }
+        self.items = self.items.saturating_add(1);
+        self.settle(from);
+        Ok(())
+    }
+
+    /// The next transaction whose turn has come. Its nonce counts as used (TX-2).
+    pub fn pop(&mut self) -> Option<T> {
+        let (_, _, from) = self.ready.first().copied()?;
+        let item = self.senders.get_mut(&from)?.take();
+        self.items = self.items.saturating_sub(usize::from(item.is_some()));
+        self.settle(from);
+        item.map(|item| item.payload)
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.items
+    }
+
+    /// True when none waits.
+    pub fn is_empty(&self) -> bool {
+        self.items == 0
+    }
+
+    /// True when one may go.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Takes out numbered transactions for which `stale` holds: those whose nonce has passed or whose time has run out.
+    pub fn remove_stale(&mut self, stale: impl Fn(u64, &T) -> bool) -> Vec<T> {
+        let mut removed = Vec::new();
+        let addresses: Vec<Address> = self.senders.keys().copied().collect();
+        for from in addresses {
+            if let Some(sender) = self.senders.get_mut(&from) {
+                let expected = sender.expected;
+                let gone: Vec<u64> = sender
+                    .numbered
+                    .iter()
+                    .filter(|(nonce, item)| **nonce < expected || stale(**nonce, &item.payload))
+                    .map(|(nonce, _)| *nonce)
+                    .collect();
+                for nonce in gone {
+                    removed.extend(sender.numbered.remove(&nonce).map(|item| item.payload));
+                    self.items = self.items.saturating_sub(1);
+                }
+            }
+            self.settle(from);
+        }
+        removed
+    }
+
+    /// Puts the sender where its head belongs, or forgets it when nothing waits.
+    fn settle(&mut self, from: Address) {
+        let Some(sender) = self.senders.get_mut(&from) else { return };
+        if let Some((class, arrival)) = sender.ready.take() {
+            self.ready.remove(&(class, arrival, from));
+        }
+        let head = sender.head().map(|item| (item.class, item.arrival));
+        sender.ready = head;
+        if let Some((class, arrival)) = head {
+            self.ready.insert((class, arrival, from));
+        } else if sender.len() == 0 {
+            self.senders.remove(&from);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Address = Address([1; 20]);
+    const B: Address = Address([2; 20]);
+
+    /// One line a push: `sender turn fee name`, turn being a nonce or `-`; then the order in which they must leave.
+    fn check(pushes: &str, order: &str) {
+        let mut pool = Mempool::default();
+        for line in pushes.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let from = if words[0] == "a" { A } else { B };
+            let turn = words[1].parse().map_or(Turn::Next, Turn::Nonce);
+            let fee = Amount(words[2].parse().expect("fee"));
+            pool.push(from, 0, turn, fee, words[3].to_string()).expect("taken in");
+        }
+        let left: Vec<String> = std::iter::from_fn(|| pool.pop()).collect();
+        assert_eq!(left.join(" "), order);
+    }
+
+    /// TX-4: fee class, then first in first out; one sender's in order.
+    #[test]
+    fn order_is_fee_class_then_arrival_then_the_senders_own() {
+        check("a 0 0 x \n b 0 0 y", "x y");
+        check("a 0 0 free \n b 0 1 paid", "paid free");
+        check("a 0 2 two \n b 0 3 three", "two three"); // one class: 2 and 3 share a power of two
+        check("a 0 3 three \n b 0 4 four", "four three");
+        check("a 0 0 first \n a 1 1000 second \n b 0 1 other", "other first second");
+        check("a 1 9 late \n b 0 0 y \n a 0 0 early", "y early late");
+        check("a - 0 one \n a - 0 two \n b - 8 three", "three one two");
+        check("a - 0 hosted \n a 0 0 stale", "hosted");
+    }
+
+    /// TX-2: a gap waits, a repeat is refused, and what is too far ahead isn't kept.
+    #[test]
+    fn gaps_wait_and_repeats_are_refused() {
+        let mut pool = Mempool::default();
+        assert_eq!(pool.push(A, 5, Turn::Nonce(6), Amount(0), 6), Ok(()));
+        assert!(!pool.has_ready());
+        assert_eq!(pool.pop(), None);
+        assert_eq!(pool.push(A, 5, Turn::Nonce(6), Amount(0), 0), Err((Refusal::Repeat { expected: 5 }, 0)));
+        assert_eq!(pool.push(A, 5, Turn::Nonce(4), Amount(0), 0), Err((Refusal::Repeat { expected: 5 }, 0)));
+        let far = 5 + NONCE_GAP_MAX + 1;
+        assert_eq!(pool.push(A, 5, Turn::Nonce(far), Amount(0), 0), Err((Refusal::TooFar { expected: 5 }, 0)));
+        assert_eq!(pool.push(A, 5, Turn::Nonce(5), Amount(0), 5), Ok(()));
+        assert_eq!((pool.len(), pool.pop(), pool.pop(), pool.pop()), (2, Some(5), Some(6), None));
+        assert!(pool.is_empty());
+        assert_eq!(pool.push(A, 7, Turn::Nonce(9), Amount(0), 9), Ok(()));
+        assert_eq!(pool.remove_stale(|nonce, _| nonce == 9), [9]);
+        assert!(pool.is_empty());
+    }
+
+    /// PRD 4.4.1: mempools are bounded.
+    #[test]
+    fn a_full_mempool_refuses() {
+        let mut pool = Mempool::default();
+        for index in 0..SENDER_ITEMS_MAX {
+            assert_eq!(pool.push(A, 0, Turn::Next, Amount(0), index), Ok(()));
+        }
+        assert_eq!(pool.push(A, 0, Turn::Next, Amount(0), 0), Err((Refusal::Full, 0)));
+        assert_eq!(pool.push(B, 0, Turn::Next, Amount(0), 0), Ok(()));
+    }
+}

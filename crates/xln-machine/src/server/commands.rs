@@ -1,0 +1,79 @@
+//! Acts of operator and API that the rules depend on: signers and assets become known, chain transactions are noted before they
+//! are sent (**DP-4**).
+
+use super::state::Server;
+use crate::depositary::{self, OperationStatus};
+use crate::machine::At;
+use crate::signer::Signer;
+use xln_crypto::derive;
+use xln_types::asset::{DECIMALS_MAX, SYMBOL_BYTES_MAX};
+use xln_types::entry::Command;
+use xln_types::tx::METADATA_BYTES_MAX;
+use xln_types::{AssetInfo, Event, Rejection};
+
+/// Most assets that a hub may know.
+pub const ASSETS_MAX: usize = 100_000;
+
+impl Server {
+    pub(super) fn apply_command(&mut self, at: At, command: &Command) -> Result<(), Rejection> {
+        match command {
+            Command::RegisterSigner { signer, public_key, owner, hosted, metadata } => {
+                if METADATA_BYTES_MAX < metadata.0.len() {
+                    return Err(Rejection::TooLarge { limit: METADATA_BYTES_MAX as u64 });
+                }
+                if self.signer_index.get(signer).is_some() {
+                    return Err(Rejection::AlreadyExists {});
+                }
+                let (signer, owner) = (*signer, *owner);
+                self.add_signer(Signer {
+                    id: signer,
+                    public_key: public_key.clone(),
+                    owner,
+                    hosted: u8::from(*hosted != 0),
+                    nonce: 0,
+                    next_salt: 0,
+                    entities: 0,
+                    created_s: at.now_s(),
+                    metadata: metadata.clone(),
+                });
+                self.journal.events.push(Event::SignerRegistered { signer });
+                Ok(())
+            }
+            Command::RegisterAsset { info } => self.register_asset(info),
+            Command::Broadcast { operation, raw } => {
+                let owner = self.operation_owner.get(operation).copied().ok_or(Rejection::UnknownOperation {})?;
+                let message = depositary::Message::Advance {
+                    operation: *operation,
+                    status: OperationStatus::Sent,
+                    raw: raw.clone(),
+                };
+                self.step_depositary(at, owner, &message)
+            }
+        }
+    }
+
+    /// N-4: an asset's id is the hash of what it names; its symbol is unique, plain and for people only.
+    fn register_asset(&mut self, info: &AssetInfo) -> Result<(), Rejection> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let symbol = info.symbol.as_bytes();
+        if symbol.is_empty() || SYMBOL_BYTES_MAX < symbol.len() || !symbol.iter().copied().all(plain) {
+            return Err(Rejection::TooLarge { limit: SYMBOL_BYTES_MAX as u64 });
+        }
+        if DECIMALS_MAX < info.decimals {
+            return Err(Rejection::OutOfRange {});
+        }
+        if ASSETS_MAX <= self.assets.len() {
+            return Err(Rejection::TooManyAssets { limit: ASSETS_MAX as u64 });
+        }
+        if derive::asset_id(self.genesis.chain_id, &info.asset) != info.id {
+            return Err(Rejection::UnknownAsset {});
+        }
+        if self.assets.contains_key(&info.id) || self.assets.values().any(|known| known.symbol == info.symbol) {
+            return Err(Rejection::AlreadyExists {});
+        }
+        self.assets.insert(info.id, info.clone());
+        self.journal.note_asset(info.id);
+        self.journal.events.push(Event::AssetRegistered { asset: info.id });
+        Ok(())
+    }
+}

@@ -1,0 +1,409 @@
+//! The loop (DESIGN 3): take what came in, order it, apply it, log it, and speak of it once it is durable; each 100 ms seal a block.
+//!
+//! The engine itself neither waits nor reads a clock: a driver ([`crate::driver`] in production, the simulator elsewhere) hands
+//! it mail and time and tells it when to seal. It is generic over the world it acts in ([`World`]): disk, signer, outlet.
+//!
+//! Laws: **TX-4** order; **TX-6** persist, then speak: no answer, event, signature or chain effect leaves before the record that
+//! caused it is synced; **TX-2** the same signed bytes get the first receipt.
+
+use crate::history::History;
+use crate::shared::Shared;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::oneshot;
+use xln_api::backend::{Confirmed, HostedCall, StoredBlock, SubmitError, Unavailable};
+use xln_crypto::{TokenKey, VerifiedTx};
+use xln_machine::mempool::{Mempool, Turn};
+use xln_machine::server::{Effect, Input, SealedBlock};
+use xln_machine::{Outcome, Server};
+use xln_storage::{Disk, LogError, LogWriter};
+use xln_types::codec::Blob;
+use xln_types::{ChainFact, Command, Entry, Hash, Receipt, Record, Transaction, TxHash};
+
+/// Most inputs executed in one turn, so that blocks and answers stay regular under load.
+pub const TURN_INPUTS_MAX: usize = 2048;
+/// Past this many bytes waiting for the disk nothing more is executed: the mempool fills and sheds.
+pub const LOG_QUEUED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most chain facts and commands that wait.
+pub const FIRST_QUEUE_MAX: usize = 65_536;
+
+/// What the engine acts upon.
+pub trait World: 'static {
+    /// Where the log lies.
+    type Disk: Disk + 'static;
+    /// Who signs seals for the hub.
+    type Signer: HubSigner;
+    /// Who hears what became durable: subscribers, and the chain's worker.
+    type Outlet: Outlet;
+}
+
+/// Signs for the hub, after the seal is durable.
+pub trait HubSigner: Send + 'static {
+    /// Signs a seal's digest; the same digest gives the same bytes.
+    fn sign(&self, digest: &Hash) -> [u8; 65];
+}
+
+/// Hears what became durable, in order. Must not block.
+pub trait Outlet: Send + 'static {
+    /// Inputs were executed and are durable.
+    fn confirmed(&self, receipts: &[Receipt]);
+    /// A block is durable and signed.
+    fn sealed(&self, block: &StoredBlock, receipts: &[Receipt]);
+    /// The core wants this done in the world; repeating it is harmless.
+    fn perform(&self, effect: Effect);
+}
+
+/// Where the answer to an input goes.
+pub type Reply = oneshot::Sender<Result<Confirmed, SubmitError>>;
+
+/// What reaches the engine.
+pub enum Mail {
+    /// A call for a hosted entity.
+    Hosted(HostedCall, Reply),
+    /// A transaction whose signature was checked.
+    Signed(VerifiedTx, Reply),
+    /// An act of operator or API.
+    Command(Command, Reply),
+    /// A fact of the chain.
+    Fact(ChainFact, Reply),
+    /// The log is durable up to this record, or has failed.
+    Durable(Result<u64, LogError>),
+    /// Finish what is queued, then end.
+    Stop,
+}
+
+enum Waiting {
+    Hosted(HostedCall, Reply),
+    Signed(VerifiedTx, Reply),
+}
+
+/// What was executed and waits for its record to be durable.
+enum Unspoken {
+    Batch { record: u64, answers: Vec<(Option<Reply>, Confirmed)>, effects: Vec<Effect> },
+    Block { record: u64, block: Box<SealedBlock> },
+}
+
+/// The loop's state.
+pub struct Engine<W: World> {
+    shared: Arc<Shared>,
+    log: LogWriter<W::Disk>,
+    signer: W::Signer,
+    outlet: W::Outlet,
+    token_key: TokenKey,
+    mempool: Mempool<Waiting>,
+    first: VecDeque<(Input, Reply)>,
+    /// Askers of a signed transaction that is on its way: the same bytes wait for the same receipt.
+    joined: HashMap<TxHash, Vec<Reply>>,
+    unspoken: VecDeque<Unspoken>,
+    failed: bool,
+}
+
+impl<W: World> Engine<W> {
+    /// An engine over recovered state.
+    pub fn new(
+        shared: Arc<Shared>,
+        log: LogWriter<W::Disk>,
+        signer: W::Signer,
+        outlet: W::Outlet,
+        token_key: TokenKey,
+    ) -> Engine<W> {
+        Engine {
+            shared,
+            log,
+            signer,
+            outlet,
+            token_key,
+            mempool: Mempool::default(),
+            first: VecDeque::new(),
+            joined: HashMap::new(),
+            unspoken: VecDeque::new(),
+            failed: false,
+        }
+    }
+
+    /// Takes one piece of mail in. Nothing is executed yet.
+    pub fn take(&mut self, mail: Mail) {
+        match mail {
+            Mail::Durable(Ok(record)) => self.speak(record),
+            Mail::Durable(Err(error)) => self.fail(&error),
+            Mail::Stop => {}
+            Mail::Hosted(_, reply) | Mail::Signed(_, reply) | Mail::Command(_, reply) | Mail::Fact(_, reply)
+                if self.failed =>
+            {
+                self.answer(reply, Err(SubmitError::Unavailable(Unavailable::Storage)));
+            }
+            Mail::Command(command, reply) => self.take_first(Input::Command(command), reply),
+            Mail::Fact(fact, reply) => self.take_first(Input::Fact(fact), reply),
+            Mail::Hosted(call, reply) => self.take_hosted(call, reply),
+            Mail::Signed(tx, reply) => self.take_signed(tx, reply),
+        }
+    }
+
+    fn take_first(&mut self, input: Input, reply: Reply) {
+        if FIRST_QUEUE_MAX <= self.first.len() {
+            self.answer(reply, Err(SubmitError::Overloaded));
+        } else {
+            self.first.push_back((input, reply));
+        }
+    }
+
+    fn take_hosted(&mut self, call: HostedCall, reply: Reply) {
+        let Some(expected) = self.next_nonce(call.from) else {
+            return self.answer(reply, Err(SubmitError::UnknownSender));
+        };
+        let (from, fee) = (call.from, call.fee);
+        let pushed = self.mempool.push(from, expected, Turn::Next, fee, Waiting::Hosted(call, reply));
+        self.pushed(pushed);
+    }
+
+    fn take_signed(&mut self, tx: VerifiedTx, reply: Reply) {
+        if let Some(stored) = self.shared.history().receipt(tx.hash()) {
+            return self.answer(reply, Err(SubmitError::Known(Box::new(stored.receipt))));
+        }
+        if let Some(askers) = self.joined.get_mut(&tx.hash()) {
+            return askers.push(reply);
+        }
+        let from = tx.tx().from;
+        let Some(expected) = self.next_nonce(from) else {
+            return self.answer(reply, Err(SubmitError::UnknownSender));
+        };
+        let (hash, nonce, fee) = (tx.hash(), tx.tx().nonce, tx.tx().fee);
+        let pushed = self.mempool.push(from, expected, Turn::Nonce(nonce), fee, Waiting::Signed(tx, reply));
+        if pushed.is_ok() {
+            self.joined.insert(hash, Vec::new());
+        }
+        self.pushed(pushed);
+    }
+
+    fn next_nonce(&self, from: xln_types::Address) -> Option<u64> {
+        self.shared.server().next_nonce(from)
+    }
+
+    fn pushed(&mut self, pushed: Result<(), (xln_machine::mempool::Refusal, Waiting)>) {
+        if let Err((refusal, Waiting::Hosted(_, reply) | Waiting::Signed(_, reply))) = pushed {
+            self.answer(reply, Err(SubmitError::Refused(refusal)));
+        }
+    }
+
+    /// True while something could be executed at once.
+    pub fn has_work(&self) -> bool {
+        !self.failed
+            && (!self.first.is_empty() || self.mempool.has_ready())
+            && self.log.queued_bytes() <= LOG_QUEUED_BYTES_MAX
+    }
+
+    /// Executes what is ready, at most [`TURN_INPUTS_MAX`], and hands it to the log as one record.
+    pub fn execute(&mut self, now_ms: u64) {
+        if !self.has_work() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut server = shared.server_mut();
+        let at_ms = now_ms.max(server.now_ms());
+        let (mut entries, mut answers, mut effects) = (Vec::new(), Vec::new(), Vec::new());
+        while entries.len() < TURN_INPUTS_MAX {
+            let Some((input, nonce, reply)) = self.next_input(&server, at_ms) else { break };
+            let Outcome { receipt, effects: wished } = server.apply(at_ms, &input);
+            entries.push(input.to_entry());
+            effects.extend(wished);
+            answers.push((reply, Confirmed { receipt, nonce }));
+        }
+        if entries.is_empty() {
+            return;
+        }
+        match self.write(&server, &Record::Batch { at_ms, entries }) {
+            Ok(record) => self.unspoken.push_back(Unspoken::Batch { record, answers, effects }),
+            Err(error) => {
+                self.unspoken.push_back(Unspoken::Batch { record: u64::MAX, answers, effects: Vec::new() });
+                drop(server);
+                self.fail(&error);
+            }
+        }
+    }
+
+    /// TX-4: facts and commands first, then the mempool's order.
+    fn next_input(&mut self, server: &Server, at_ms: u64) -> Option<(Input, Option<u64>, Option<Reply>)> {
+        if let Some((input, reply)) = self.first.pop_front() {
+            return Some((input, None, Some(reply)));
+        }
+        match self.mempool.pop()? {
+            Waiting::Signed(tx, reply) => {
+                let nonce = Some(tx.tx().nonce);
+                Some((Input::Transaction(tx), nonce, Some(reply)))
+            }
+            Waiting::Hosted(call, reply) => {
+                let (tx, nonce) = self.hosted(server, call, at_ms);
+                Some((Input::Transaction(tx), Some(nonce), Some(reply)))
+            }
+        }
+    }
+
+    /// TX-2: for a hosted call the hub sets nonce and timestamp, and marks it with the account's token.
+    fn hosted(&self, server: &Server, call: HostedCall, at_ms: u64) -> (VerifiedTx, u64) {
+        let HostedCall { account, token, from, to, body, fee } = call;
+        let nonce = server.next_nonce(from).unwrap_or(0);
+        let (kind, data) = (body.kind(), body.to_data());
+        let timestamp = at_ms / 1000;
+        let mut tx = Transaction { kind, from, to, nonce, data, fee, timestamp, signature: Blob::default() };
+        let genesis = server.genesis();
+        let hash = xln_crypto::derive::tx_hash(genesis.chain_id, self.shared.hub, &tx);
+        tx.signature = self.token_key.sign(&hash, &token, account);
+        let decoded = xln_types::tx::DecodedTx { tx, body, hash };
+        (VerifiedTx::from_log(decoded, xln_types::Authority::Account { account }), nonce)
+    }
+
+    /// Seals what was executed since the last block; the log has it before anyone signs it (TX-6).
+    pub fn seal(&mut self, now_ms: u64) {
+        if self.failed {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut server = shared.server_mut();
+        let at_ms = now_ms.max(server.now_ms());
+        let block = server.seal(at_ms);
+        let record = Record::Block { header: block.header.clone(), seal: block.seal, receipts: block.receipts.clone() };
+        match self.write(&server, &record) {
+            Ok(record) => self.unspoken.push_back(Unspoken::Block { record, block: Box::new(block) }),
+            Err(error) => {
+                drop(server);
+                self.fail(&error);
+            }
+        }
+        self.log.request_mark();
+    }
+
+    /// Queues a record for the disk. What readers see from now on is at least this far (see [`Shared::read`]).
+    fn write(&self, _locked: &Server, record: &Record) -> Result<u64, LogError> {
+        let sequence = self.log.submit(alloy_rlp::encode(record))?;
+        self.shared.applied.store(sequence, Ordering::Release);
+        Ok(sequence)
+    }
+
+    /// Everything up to this record is durable: now it may be spoken of.
+    fn speak(&mut self, durable: u64) {
+        while let Some(next) = self.unspoken.front() {
+            let (Unspoken::Batch { record, .. } | Unspoken::Block { record, .. }) = next;
+            if durable < *record {
+                break;
+            }
+            match self.unspoken.pop_front() {
+                Some(Unspoken::Batch { answers, effects, .. }) => self.speak_batch(answers, effects),
+                Some(Unspoken::Block { block, .. }) => self.sign(&block),
+                None => {}
+            }
+        }
+        self.shared.durable_to(durable);
+    }
+
+    fn speak_batch(&mut self, answers: Vec<(Option<Reply>, Confirmed)>, effects: Vec<Effect>) {
+        let receipts: Vec<Receipt> = answers.iter().map(|(_, confirmed)| confirmed.receipt.clone()).collect();
+        self.shared.history_mut().confirm(&receipts);
+        for (reply, confirmed) in answers {
+            for asker in self.joined.remove(&confirmed.receipt.hash).into_iter().flatten() {
+                self.answer(asker, Ok(confirmed.clone()));
+            }
+            if let Some(reply) = reply {
+                self.answer(reply, Ok(confirmed));
+            }
+        }
+        self.outlet.confirmed(&receipts);
+        for effect in effects {
+            self.outlet.perform(effect);
+        }
+    }
+
+    fn sign(&self, block: &SealedBlock) {
+        let signature = self.signer.sign(&block.digest);
+        let number = block.header.number;
+        // Losing this record loses nothing: the same digest gives the same signature after a restart (CH-10).
+        let _ = self.log.submit(alloy_rlp::encode(Record::Signature { number, signature: Blob(signature.to_vec()) }));
+        let stored = History::stored(block, Some(signature));
+        self.shared.history_mut().seal(stored.clone(), block.receipts.clone());
+        self.outlet.sealed(&stored, &block.receipts);
+    }
+
+    /// The log failed: nothing that isn't durable is spoken of, and nothing new is taken. Only a restart recovers.
+    fn fail(&mut self, error: &LogError) {
+        if self.failed {
+            return;
+        }
+        tracing::error!(%error, "the log failed: nothing new is confirmed");
+        self.failed = true;
+        self.shared.fail();
+        let storage = || Err(SubmitError::Unavailable(Unavailable::Storage));
+        let unspoken = std::mem::take(&mut self.unspoken);
+        let replies = unspoken.into_iter().flat_map(|unspoken| match unspoken {
+            Unspoken::Batch { answers, .. } => answers.into_iter().filter_map(|(reply, _)| reply).collect(),
+            Unspoken::Block { .. } => Vec::new(),
+        });
+        let mut replies: Vec<Reply> = replies.collect();
+        replies.extend(self.first.drain(..).map(|(_, reply)| reply));
+        replies.extend(self.joined.drain().flat_map(|(_, replies)| replies));
+        while let Some(Waiting::Hosted(_, reply) | Waiting::Signed(_, reply)) = self.mempool.pop() {
+            replies.push(reply);
+        }
+        for reply in replies {
+            self.answer(reply, storage());
+        }
+    }
+
+    fn answer(&self, reply: Reply, answer: Result<Confirmed, SubmitError>) {
+        self.shared.leave();
+        // An asker who went away no longer wants to know.
+        let _ = reply.send(answer);
+    }
+
+    /// Drops numbered transactions that waited too long for their turn (their timestamp ran out).
+    pub fn forget_stale(&mut self, now_ms: u64) {
+        let now_s = now_ms / 1000;
+        let stale = self.mempool.remove_stale(|_, waiting| match waiting {
+            Waiting::Signed(tx, _) => tx.tx().timestamp.abs_diff(now_s) > xln_types::tx::TIMESTAMP_SKEW_S_MAX,
+            Waiting::Hosted(..) => false,
+        });
+        for waiting in stale {
+            if let Waiting::Signed(tx, reply) = waiting {
+                let expected = self.next_nonce(tx.tx().from).unwrap_or(0);
+                let refusal = xln_machine::mempool::Refusal::Repeat { expected };
+                let refused = || Err(SubmitError::Refused(refusal));
+                for asker in self.joined.remove(&tx.hash()).into_iter().flatten() {
+                    self.answer(asker, refused());
+                }
+                self.answer(reply, refused());
+            }
+        }
+    }
+
+    /// Lets a stepped log (the simulator's) do its work; a threaded one does it by itself.
+    pub fn step_log(&mut self) {
+        self.log.step();
+    }
+
+    /// True when all that was executed has been spoken of.
+    pub fn is_quiet(&self) -> bool {
+        self.failed || (self.unspoken.is_empty() && !self.has_work())
+    }
+
+    /// Writes what is queued and closes the log.
+    ///
+    /// # Errors
+    /// What the disk answered.
+    pub fn close(self) -> Result<(), LogError> {
+        self.log.close()
+    }
+}
+
+/// The input that an entry of one's own log stands for; `None` for the genesis.
+///
+/// # Errors
+/// When a transaction's body isn't canonical, which a whole log excludes.
+pub fn input_of(server: &Server, entry: Entry) -> Result<Option<Input>, xln_types::codec::RlpError> {
+    Ok(match entry {
+        Entry::Genesis { .. } => None,
+        Entry::Fact { fact } => Some(Input::Fact(fact)),
+        Entry::Command { command } => Some(Input::Command(command)),
+        Entry::Transaction { tx, authority } => {
+            Some(Input::Transaction(VerifiedTx::from_log(server.decode(tx)?, authority)))
+        }
+    })
+}

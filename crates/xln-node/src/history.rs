@@ -1,0 +1,126 @@
+//! What is at hand of the past: the latest receipts and blocks, by hash and number, bounded. All of it stands in the log; older
+//! things are answered from there once the store indexes it.
+
+use std::collections::{HashMap, VecDeque};
+use xln_api::backend::{BlockId, ReceiptProof, StoredBlock, StoredReceipt};
+use xln_crypto::derive;
+use xln_machine::server::SealedBlock;
+use xln_merkle::{HashFunction, list};
+use xln_types::{Hash, Receipt, TxHash};
+
+/// Most receipts at hand.
+pub const HISTORY_RECEIPTS_MAX: usize = 200_000;
+/// Most blocks at hand: a day of them.
+pub const HISTORY_BLOCKS_MAX: usize = 864_000;
+
+struct Kept {
+    block: StoredBlock,
+    receipts: Vec<Receipt>,
+}
+
+/// The latest receipts and blocks.
+#[derive(Default)]
+pub struct History {
+    /// Executed and durable, not yet sealed.
+    open: HashMap<TxHash, Receipt>,
+    /// Sealed: block number and index.
+    sealed: HashMap<TxHash, (u64, u64)>,
+    /// Ascending by number without a gap.
+    blocks: VecDeque<Kept>,
+    by_hash: HashMap<Hash, u64>,
+    receipts: usize,
+}
+
+impl History {
+    /// Notes executed inputs that are durable.
+    pub fn confirm(&mut self, receipts: &[Receipt]) {
+        for receipt in receipts {
+            self.open.insert(receipt.hash, receipt.clone());
+        }
+    }
+
+    /// A block as it is kept and served.
+    pub fn stored(block: &SealedBlock, signature: Option<[u8; 65]>) -> StoredBlock {
+        StoredBlock {
+            header: block.header.clone(),
+            hash: derive::block_hash(&block.header),
+            seal: block.seal,
+            signature,
+            entries: block.receipts.iter().map(|receipt| receipt.hash).collect(),
+        }
+    }
+
+    /// Notes a block with the receipts that it seals, and forgets the oldest past the bounds.
+    pub fn seal(&mut self, block: StoredBlock, receipts: Vec<Receipt>) {
+        let number = block.header.number;
+        for (index, receipt) in receipts.iter().enumerate() {
+            self.open.remove(&receipt.hash);
+            self.sealed.insert(receipt.hash, (number, index as u64));
+        }
+        self.receipts += receipts.len();
+        self.by_hash.insert(block.hash, number);
+        self.blocks.push_back(Kept { block, receipts });
+        while HISTORY_RECEIPTS_MAX < self.receipts || HISTORY_BLOCKS_MAX < self.blocks.len() {
+            let Some(oldest) = self.blocks.pop_front() else { break };
+            self.by_hash.remove(&oldest.block.hash);
+            self.receipts -= oldest.receipts.len();
+            for receipt in &oldest.receipts {
+                self.sealed.remove(&receipt.hash);
+            }
+        }
+    }
+
+    /// Notes a block's signature.
+    pub fn sign(&mut self, number: u64, signature: [u8; 65]) {
+        if let Some(kept) = self.position(number).and_then(|position| self.blocks.get_mut(position)) {
+            kept.block.signature = Some(signature);
+        }
+    }
+
+    /// Numbers and digest inputs of blocks at hand that have no signature yet.
+    pub fn unsigned(&self) -> Vec<StoredBlock> {
+        self.blocks.iter().filter(|kept| kept.block.signature.is_none()).map(|kept| kept.block.clone()).collect()
+    }
+
+    fn position(&self, number: u64) -> Option<usize> {
+        let first = self.blocks.front()?.block.header.number;
+        usize::try_from(number.checked_sub(first)?).ok()
+    }
+
+    fn kept(&self, number: u64) -> Option<&Kept> {
+        self.position(number).and_then(|position| self.blocks.get(position))
+    }
+
+    /// A receipt by hash.
+    pub fn receipt(&self, hash: TxHash) -> Option<StoredReceipt> {
+        if let Some(receipt) = self.open.get(&hash) {
+            return Some(StoredReceipt { receipt: receipt.clone(), sealed: None });
+        }
+        let (number, index) = *self.sealed.get(&hash)?;
+        let receipt = self.kept(number)?.receipts.get(usize::try_from(index).ok()?)?.clone();
+        Some(StoredReceipt { receipt, sealed: Some((number, index)) })
+    }
+
+    /// All that proves a sealed receipt (TX-6).
+    pub fn receipt_proof(&self, hash: TxHash) -> Option<ReceiptProof> {
+        let (number, index) = *self.sealed.get(&hash)?;
+        let kept = self.kept(number)?;
+        let signature = kept.block.signature?;
+        let encoded: Vec<Vec<u8>> = kept.receipts.iter().map(alloy_rlp::encode).collect();
+        let place = usize::try_from(index).ok()?;
+        let path = list::prove(HashFunction::Keccak256, &encoded, place)?;
+        let receipt = kept.receipts.get(place)?.clone();
+        let (header, seal) = (kept.block.header.clone(), kept.block.seal);
+        Some(ReceiptProof { receipt, index, path, header, seal, signature })
+    }
+
+    /// A block.
+    pub fn block(&self, id: BlockId) -> Option<StoredBlock> {
+        let kept = match id {
+            BlockId::Number(number) => self.kept(number),
+            BlockId::Hash(hash) => self.by_hash.get(&hash).and_then(|number| self.kept(*number)),
+            BlockId::Latest => self.blocks.iter().rev().find(|kept| kept.block.signature.is_some()),
+        };
+        kept.map(|kept| kept.block.clone())
+    }
+}

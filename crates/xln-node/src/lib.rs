@@ -1,0 +1,22 @@
+//! The node as a library: the loop of DESIGN 3 and all that stands around it.
+//!
+//! Start reading at [`engine`] (the loop itself, pure of clocks and threads), then [`driver`] (its thread), [`recovery`] (replay of
+//! the log), [`node`] (everything wired together). [`keystore`] holds hosted keys, [`chain`] carries out operations on the chain
+//! and brings its facts in, [`config`] is the one typed configuration.
+//!
+//! It is not where rules about money live: those are `xln-machine`'s.
+
+#![forbid(unsafe_code)]
+
+pub mod chain;
+pub mod config;
+pub mod driver;
+pub mod engine;
+pub mod history;
+pub mod keystore;
+pub mod node;
+pub mod recovery;
+pub mod shared;
+
+pub use config::{Config, ConfigError};
+pub use node::{Node, NodeError};
