@@ -3,7 +3,7 @@
 use crate::access::{self, Caller, Roles};
 use crate::auth::login::{LoginAnswer, LoginParams, Logins};
 use crate::auth::token::Tokens;
-use crate::backend::Backend;
+use crate::backend::{Backend, read};
 use crate::call::Call;
 use crate::directory::Directory;
 use crate::error::{ApiError, Code};
@@ -57,20 +57,20 @@ impl ApiOptions {
 }
 
 /// The API over a node. Cheap to clone.
-pub struct Api<B>(pub(crate) Arc<Shared<B>>);
+pub struct Api(pub(crate) Arc<Shared>);
 
-impl<B> Clone for Api<B> {
+impl Clone for Api {
     fn clone(&self) -> Self {
         Api(Arc::clone(&self.0))
     }
 }
 
 /// What all calls share.
-pub(crate) struct Shared<B> {
-    pub(crate) backend: B,
+pub(crate) struct Shared {
+    pub(crate) backend: Box<dyn Backend>,
     pub(crate) topics: Topics<ApiEvent>,
     pub(crate) options: ApiOptions,
-    pub(crate) methods: Vec<Method<B>>,
+    pub(crate) methods: Vec<Method>,
     by_name: HashMap<&'static str, usize>,
     by_number: HashMap<u64, usize>,
     pub(crate) roles: Roles,
@@ -85,10 +85,10 @@ pub(crate) struct Shared<B> {
     identity: OnceLock<(u64, EntityId)>,
 }
 
-impl<B: Backend> Api<B> {
+impl Api {
     /// The API over `backend`, publishing to `topics`.
-    pub fn new(backend: B, topics: Topics<ApiEvent>, options: ApiOptions) -> Api<B> {
-        let methods = crate::methods::table::<B>();
+    pub fn new(backend: impl Backend, topics: Topics<ApiEvent>, options: ApiOptions) -> Api {
+        let methods = crate::methods::table();
         let info = backend.info();
         let roles = Roles {
             admins: info.admins.into_iter().collect(),
@@ -107,7 +107,7 @@ impl<B: Backend> Api<B> {
             payments: Payments::default(),
             founding: std::iter::repeat_with(tokio::sync::Mutex::default).take(FOUNDING_LANES).collect(),
             identity: OnceLock::new(),
-            backend,
+            backend: Box::new(backend),
             topics,
             options,
             methods,
@@ -135,7 +135,7 @@ impl<B: Backend> Api<B> {
     }
 
     /// The definition at a place of the table.
-    pub(crate) fn method(&self, index: usize) -> Option<&Method<B>> {
+    pub(crate) fn method(&self, index: usize) -> Option<&Method> {
         self.0.methods.get(index)
     }
 
@@ -192,7 +192,7 @@ impl<B: Backend> Api<B> {
         if let Some(identity) = self.0.identity.get() {
             return Ok(*identity);
         }
-        let identity = self.0.backend.read(|server| (server.genesis().chain_id, server.hub_id())).await?;
+        let identity = read(&*self.0.backend, |server| (server.genesis().chain_id, server.hub_id())).await?;
         Ok(*self.0.identity.get_or_init(|| identity))
     }
 

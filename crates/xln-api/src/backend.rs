@@ -3,11 +3,14 @@
 //! Everything here keeps **persist, then speak**: an answer is given only once what it shows is durable.
 
 use std::future::Future;
+use std::pin::Pin;
 use xln_machine::Server;
 use xln_machine::mempool::Refusal;
 use xln_merkle::list::ListProof;
 use xln_types::codec::Blob;
-use xln_types::{Address, Amount, BlockHeader, Body, Command, Hash, Receipt, Seal, SignerId, Transaction, TxHash};
+use xln_types::{
+    Address, Amount, BlockHeader, Body, Command, Hash, Receipt, Rejection, Seal, SignerId, Transaction, TxHash,
+};
 
 /// What is asked of the core.
 #[derive(Clone, Debug)]
@@ -55,9 +58,9 @@ pub enum SubmitError {
     /// The same signed bytes were executed before: the first receipt is the answer (TX-2).
     #[error("executed before")]
     Known(Box<Receipt>),
-    /// No signer or entity has the sender's address.
-    #[error("unknown sender")]
-    UnknownSender,
+    /// The core would refuse it before its nonce counts, whoever comes after it: it never enters the log (TX-2).
+    #[error("refused: {0:?}")]
+    Rejected(Rejection),
     /// The signature doesn't verify.
     #[error("{0}")]
     Signature(xln_crypto::SignatureError),
@@ -205,22 +208,21 @@ pub struct HubInfo {
     pub version: &'static str,
 }
 
-/// The node, as the API sees it.
-pub trait Backend: Clone + Send + Sync + 'static {
-    /// Asks the state; the answer is given once all that it may show is durable. The question must be short.
-    fn read<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&Server) -> T + Send,
-    ) -> impl Future<Output = Result<T, Unavailable>> + Send;
+/// What is being worked on.
+pub type Working<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A question to the state: short, for it holds the core up.
+pub type Question<'a> = Box<dyn FnOnce(&Server) + Send + 'a>;
+
+/// The node, as the API sees it. Behind `dyn`, so that sixty methods are compiled once, here, and not once a backend.
+pub trait Backend: Send + Sync + 'static {
+    /// Asks the state; done once all that the answer may show is durable. See [`read`].
+    fn ask<'a>(&'a self, question: Question<'a>) -> Working<'a, Result<(), Unavailable>>;
 
     /// Executes an input; answers once it is durable. The input takes its place in the queue when the future is first polled.
-    fn submit(&self, request: Request) -> impl Future<Output = Result<Confirmed, SubmitError>> + Send;
+    fn submit(&self, request: Request) -> Working<'_, Result<Confirmed, SubmitError>>;
 
     /// Makes a signer; the key, if the hub holds it, is in the keystore and synced before the answer.
-    fn create_signer(
-        &self,
-        new: NewSigner,
-    ) -> impl Future<Output = Result<(SignerId, [u8; 33]), NewSignerError>> + Send;
+    fn create_signer(&self, new: NewSigner) -> Working<'_, Result<(SignerId, [u8; 33]), NewSignerError>>;
 
     /// A receipt by hash, as far back as the hub keeps them at hand.
     fn receipt(&self, hash: TxHash) -> Option<StoredReceipt>;
@@ -239,4 +241,17 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// Each dependency with its state, for `/readyz`.
     fn dependencies(&self) -> Vec<Dependency>;
+}
+
+/// Asks the state a question with an answer.
+///
+/// # Errors
+/// [`Unavailable`] when what the answer may show will not become durable.
+pub async fn read<T: Send>(
+    backend: &dyn Backend,
+    question: impl FnOnce(&Server) -> T + Send,
+) -> Result<T, Unavailable> {
+    let mut answer = None;
+    backend.ask(Box::new(|server| answer = Some(question(server)))).await?;
+    answer.ok_or(Unavailable::Stopping)
 }

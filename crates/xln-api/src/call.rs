@@ -2,7 +2,7 @@
 
 use crate::access::{Caller, no_token};
 use crate::api::Api;
-use crate::backend::{Backend, HostedCall, Request};
+use crate::backend::{self, HostedCall, Request};
 use crate::directory::{ChannelFact, EntityFact, channel_fact, entity_fact};
 use crate::error::ApiError;
 use crate::text::AssetName;
@@ -11,8 +11,8 @@ use xln_machine::Server;
 use xln_types::{Address, Amount, AssetId, Body, ChannelId, EntityId, Receipt, Rejection, Side, SignerId};
 
 /// A call under way.
-pub(crate) struct Call<B> {
-    pub(crate) api: Api<B>,
+pub(crate) struct Call {
+    pub(crate) api: Api,
     pub(crate) caller: Option<Caller>,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Acting {
     pub(crate) account: Address,
 }
 
-impl<B: Backend> Call<B> {
+impl Call {
     pub(crate) fn caller(&self) -> Result<Caller, ApiError> {
         self.caller.ok_or_else(no_token)
     }
@@ -33,7 +33,7 @@ impl<B: Backend> Call<B> {
         &self,
         question: impl FnOnce(&Server) -> T + Send,
     ) -> Result<T, ApiError> {
-        Ok(self.api.0.backend.read(question).await?)
+        Ok(backend::read(&*self.api.0.backend, question).await?)
     }
 
     /// What never changes about an entity.

@@ -226,7 +226,7 @@ impl From<SubmitError> for ApiError {
                 ApiError::new(Code::Overloaded, "queue_full", "a queue is full: try again later")
             }
             SubmitError::Known(_) => ApiError::new(Code::Conflict, "executed_before", "executed before"),
-            SubmitError::UnknownSender => ApiError::from(&Rejection::UnknownSender {}),
+            SubmitError::Rejected(rejection) => ApiError::from(&rejection),
             SubmitError::Signature(error) => ApiError::from(error).with("field", "signature"),
             SubmitError::MalformedBody => ApiError::from(&Rejection::MalformedBody {}),
             SubmitError::TimestampOutside { now_s } => ApiError::from(&Rejection::TimestampOutside { now_s }),

@@ -4,7 +4,7 @@
 //! The order and number of events are a function of the log, so a topic's numbers go on after a restart where they stopped.
 
 use crate::api::Api;
-use crate::backend::{Backend, StoredBlock};
+use crate::backend::StoredBlock;
 use crate::directory::Directory;
 use crate::view::block::BlockView;
 use crate::view::event;
@@ -112,7 +112,7 @@ pub fn replayed_block(topics: &Topics<ApiEvent>, block: &StoredBlock, receipts: 
     each_sealed(block, receipts, |topic, event| topics.count(topic, event));
 }
 
-impl<B: Backend> Api<B> {
+impl Api {
     /// Receipts are durable: tells the subscribers of what they concern. In the log's order, each once.
     pub fn confirmed(&self, receipts: &[Receipt]) {
         for receipt in receipts {

@@ -14,7 +14,7 @@ use std::pin::Pin;
 /// A call's JSON answer, as text.
 pub(crate) type Answer = Result<String, ApiError>;
 type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
-type Handler<B> = Box<dyn Fn(Call<B>, &str) -> Running + Send + Sync>;
+type Handler = Box<dyn Fn(Call, &str) -> Running + Send + Sync>;
 
 /// An HTTP verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,9 @@ pub(crate) fn post(path: &'static str) -> Option<Route> {
 }
 
 /// What a method does.
-pub(crate) enum Action<B> {
+pub(crate) enum Action {
     /// Runs this.
-    Call(Handler<B>),
+    Call(Handler),
     /// Belongs to a WebSocket session ([`crate::ws`]).
     Session,
     /// Its machine comes later: 4010.
@@ -50,7 +50,7 @@ pub(crate) enum Action<B> {
 }
 
 /// A method.
-pub(crate) struct Method<B> {
+pub(crate) struct Method {
     pub(crate) name: &'static str,
     /// Its number in binary frames: never reused.
     pub(crate) number: u64,
@@ -59,10 +59,10 @@ pub(crate) struct Method<B> {
     pub(crate) doc: &'static str,
     pub(crate) params: fn(&mut SchemaGenerator) -> Schema,
     pub(crate) answer: fn(&mut SchemaGenerator) -> Schema,
-    pub(crate) action: Action<B>,
+    pub(crate) action: Action,
 }
 
-impl<B: 'static> Method<B> {
+impl Method {
     /// A method that works.
     pub(crate) fn new<P, A, F, Fut>(
         name: &'static str,
@@ -71,11 +71,11 @@ impl<B: 'static> Method<B> {
         route: Option<Route>,
         doc: &'static str,
         handler: F,
-    ) -> Method<B>
+    ) -> Method
     where
         P: DeserializeOwned + JsonSchema + Send + 'static,
         A: Serialize + JsonSchema,
-        F: Fn(Call<B>, P) -> Fut + Send + Sync + 'static,
+        F: Fn(Call, P) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<A, ApiError>> + Send + 'static,
     {
         let action = Action::Call(Box::new(move |call, text| match params::parse::<P>(text) {
@@ -94,13 +94,13 @@ impl<B: 'static> Method<B> {
         number: u64,
         access: Access,
         doc: &'static str,
-    ) -> Method<B> {
+    ) -> Method {
         let (params, answer) = (schema::<P>, schema::<A>);
         Method { name, number, access, route: None, doc, params, answer, action: Action::Session }
     }
 
     /// A method whose machine comes later.
-    pub(crate) fn later(name: &'static str, number: u64, route: Option<Route>, doc: &'static str) -> Method<B> {
+    pub(crate) fn later(name: &'static str, number: u64, route: Option<Route>, doc: &'static str) -> Method {
         let (params, answer) = (schema::<serde_json::Map<String, Value>>, schema::<serde_json::Map<String, Value>>);
         Method { name, number, access: Access::User, route, doc, params, answer, action: Action::Later }
     }

@@ -2,20 +2,15 @@
 
 use crate::access::Access;
 use crate::auth::login::{LoginAnswer, LoginParams};
-use crate::backend::{
-    Backend, BlockId, Confirmed, Dependency, HubInfo, NewSigner, NewSignerError, ReceiptProof, Request, StoredBlock,
-    StoredReceipt, SubmitError, Unavailable,
-};
 use crate::error::Code;
 use crate::method::{Action, Method, Verb};
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
-use xln_types::{SignerId, TxHash};
 
 /// The OpenAPI document, as served at `/api/v1/openapi.json` and kept in `docs/openapi.json`.
 pub fn openapi_json() -> String {
-    let document = document(&crate::methods::table::<Nowhere>());
+    let document = document(&crate::methods::table());
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
@@ -34,7 +29,7 @@ fn settings() -> SchemaSettings {
     })
 }
 
-fn document<B>(methods: &[Method<B>]) -> Value {
+fn document(methods: &[Method]) -> Value {
     let mut schemas = Schemas {
         sent: settings().for_deserialize().into_generator(),
         answered: settings().for_serialize().into_generator(),
@@ -85,7 +80,7 @@ fn document<B>(methods: &[Method<B>]) -> Value {
 }
 
 /// A method as WebSocket has it: the only form of those that belong to a session.
-fn listing<B>(method: &Method<B>, params: &Schema, answer: &Schema) -> Value {
+fn listing(method: &Method, params: &Schema, answer: &Schema) -> Value {
     json!({
         "method": method.name, "number": method.number, "access": method.access.name(), "description": method.doc,
         "available": !matches!(method.action, Action::Later), "params": params, "result": answer,
@@ -93,7 +88,7 @@ fn listing<B>(method: &Method<B>, params: &Schema, answer: &Schema) -> Value {
 }
 
 /// A method as REST has it: named path and query parameters, the rest in the body.
-fn operation<B>(method: &Method<B>, params: &Schema, answer: &Schema, sent: &mut SchemaGenerator) -> Value {
+fn operation(method: &Method, params: &Schema, answer: &Schema, sent: &mut SchemaGenerator) -> Value {
     let path = method.route.map_or("", |route| route.path);
     let is_get = method.route.is_some_and(|route| route.verb == Verb::Get);
     let fields = fields_of(params, sent);
@@ -191,41 +186,4 @@ fn error_schema() -> Value {
         } },
         "id": {},
     } })
-}
-
-/// A node that can't be: the document needs the table of methods alone.
-#[derive(Clone)]
-enum Nowhere {}
-
-impl Backend for Nowhere {
-    async fn read<T: Send + 'static>(
-        &self,
-        _: impl FnOnce(&xln_machine::Server) -> T + Send,
-    ) -> Result<T, Unavailable> {
-        match *self {}
-    }
-    async fn submit(&self, _: Request) -> Result<Confirmed, SubmitError> {
-        match *self {}
-    }
-    async fn create_signer(&self, _: NewSigner) -> Result<(SignerId, [u8; 33]), NewSignerError> {
-        match *self {}
-    }
-    fn receipt(&self, _: TxHash) -> Option<StoredReceipt> {
-        match *self {}
-    }
-    fn receipt_proof(&self, _: TxHash) -> Option<ReceiptProof> {
-        match *self {}
-    }
-    fn block(&self, _: BlockId) -> Option<StoredBlock> {
-        match *self {}
-    }
-    fn now_ms(&self) -> u64 {
-        match *self {}
-    }
-    fn info(&self) -> HubInfo {
-        match *self {}
-    }
-    fn dependencies(&self) -> Vec<Dependency> {
-        match *self {}
-    }
 }

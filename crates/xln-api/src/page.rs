@@ -16,7 +16,7 @@ numbers are decimal strings. A request is <code>{\"id\", \"method\", \"params\"}
 <code>POST /api/v1/auth/token</code>.</p>";
 
 /// The page.
-pub(crate) fn render<B>(methods: &[Method<B>]) -> String {
+pub(crate) fn render(methods: &[Method]) -> String {
     let mut page = HEAD.to_owned();
     for method in methods {
         let later = matches!(method.action, Action::Later);

@@ -10,11 +10,18 @@ use serde_json::error::Category;
 /// # Errors
 /// 4000 or 4100, with the field.
 pub(crate) fn parse<P: DeserializeOwned>(text: &str) -> Result<P, ApiError> {
+    // Serde would also read a list as the fields in their order.
+    if !text.trim_start().starts_with('{') {
+        let error = ApiError::new(Code::InvalidRequest, "malformed", "parameters are a JSON object");
+        return Err(error.with("expected", "{field: value, …}"));
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let read = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         explain(error.inner(), (path != ".").then_some(path))
-    })
+    })?;
+    deserializer.end().map_err(|error| explain(&error, None))?;
+    Ok(read)
 }
 
 /// What is wrong with JSON that couldn't be read, at `path`.
@@ -91,7 +98,7 @@ mod tests {
             assert_eq!((error.code, error.reason()), (code, reason), "{text}");
             assert_eq!(error.details["field"], field, "{text}");
         }
-        for text in ["", "{", "[1]x", "7"] {
+        for text in ["", "{", "[1]x", "7", r#"["1"]"#, r#"{"one":"1"}x"#] {
             assert_eq!(parse::<Outer>(text).expect_err(text).code, Code::InvalidRequest, "{text}");
         }
     }

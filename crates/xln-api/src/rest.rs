@@ -4,7 +4,6 @@
 //! `/v1/ws`. Bodies are bounded, requests end in time, and every error has the shape of PRD 7.3.
 
 use crate::api::{Api, BODY_BYTES_MAX, timed_out};
-use crate::backend::Backend;
 use crate::error::{ApiError, Code};
 use crate::method::{Answer, Verb};
 use crate::{page, params, ws};
@@ -28,7 +27,7 @@ const COUNTS: [&str; 2] = ["page", "limit"];
 
 /// Everything that the API serves. `stop` turning true ends the WebSocket sessions. Serve it with
 /// `into_make_service_with_connect_info::<SocketAddr>()`, so that callers are told apart by address.
-pub fn router<B: Backend>(api: &Api<B>, stop: watch::Receiver<bool>) -> Router {
+pub fn router(api: &Api, stop: watch::Receiver<bool>) -> Router {
     let mut router = Router::new();
     for (index, method) in api.0.methods.iter().enumerate() {
         let Some(route) = method.route else { continue };
@@ -40,7 +39,7 @@ pub fn router<B: Backend>(api: &Api<B>, stop: watch::Receiver<bool>) -> Router {
         };
         router = router.route(&format!("/api/v1{}", route.path), on(filter, handler));
     }
-    let with = |api: &Api<B>| api.clone();
+    let with = |api: &Api| api.clone();
     let (login_api, ready_api, metrics_api, docs_api, ws_api) = (with(api), with(api), with(api), with(api), with(api));
     let openapi = Bytes::from(crate::openapi_json());
     let docs = Bytes::from(page::render(&docs_api.0.methods));
@@ -124,7 +123,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
 }
 
 /// One request of a method, from its parts to its answer.
-async fn serve<B: Backend>(api: &Api<B>, index: usize, request: Request) -> Answer {
+async fn serve(api: &Api, index: usize, request: Request) -> Answer {
     let now_ms = api.0.backend.now_ms();
     api.0.limiter.address(peer(&request), now_ms)?;
     let caller = match bearer(request.headers())? {
@@ -203,7 +202,7 @@ async fn body(request: Request) -> Result<Bytes, ApiError> {
     })
 }
 
-async fn login<B: Backend>(api: Api<B>, request: Request) -> Response {
+async fn login(api: Api, request: Request) -> Response {
     let from = peer(&request);
     let limit = Duration::from_millis(api.0.options.request_timeout_ms);
     let logging_in = async {
@@ -214,7 +213,7 @@ async fn login<B: Backend>(api: Api<B>, request: Request) -> Response {
     answer(tokio::time::timeout(limit, logging_in).await.unwrap_or_else(|_| Err(timed_out())))
 }
 
-fn ready<B: Backend>(api: &Api<B>) -> Response {
+fn ready(api: &Api) -> Response {
     let dependencies = api.0.backend.dependencies();
     let ok = dependencies.iter().all(|dependency| dependency.ok);
     let listed: Vec<Value> = dependencies
@@ -228,7 +227,7 @@ fn ready<B: Backend>(api: &Api<B>) -> Response {
     response
 }
 
-fn metrics<B: Backend>(api: &Api<B>) -> Response {
+fn metrics(api: &Api) -> Response {
     let mut text = api.0.metrics.render();
     if let Some(more) = &api.0.options.more_metrics {
         text.push_str(&more());

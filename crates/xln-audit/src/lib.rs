@@ -4,9 +4,10 @@
 //! before it which fields of which records may change and to what, and compares that with what the receipts say. What can only
 //! be told by running the core again (costs, events, which rejection) the caller replays, and [`compare_block`] names the law.
 //!
-//! Laws: **CH-13** conservation; **CH-1** to **CH-3** payments and grants; **CH-12**, **DP-1** to **DP-5** reserves and
-//! collateral; **TX-2** nonces; **TX-3** who signed; **TX-5** a refusal changes nothing; **TX-6** blocks, seals and signatures;
-//! **TX-7** a log starts with its genesis; **ST-1** the state root; **ST-4** damage.
+//! Laws: **CH-13** conservation; **CH-1** to **CH-3**, **CH-14**, **HT-4** payments and grants; **CH-11**, **CH-12**, **DP-1** to
+//! **DP-5** channels, reserves and collateral; **N-1**, **N-3** to **N-6**, **EN-5** what is named, founded and ended; **TX-2** nonces;
+//! **TX-3** who signed; **TX-5** a refusal changes nothing and has a reason; **TX-6**, **CH-7** blocks, seals and signatures; **TX-7**
+//! a log starts with its genesis; **ST-1** the state root; **ST-4** damage.
 //!
 //! Memory is bounded by the state and by one block, not by the log. Read [`audit`] first, then [`rules`] (what an entry may
 //! change), then [`holdings`] (what is held), then `blocks`. `docs/spec/audit.md` says what each check means.

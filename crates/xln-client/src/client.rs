@@ -15,6 +15,10 @@ use xln_types::EntityId;
 
 /// How long one question may take, connection included.
 pub const REQUEST_TIMEOUT_MS: u64 = 40_000;
+/// How many of the past seconds a login may name: well within the hub's ± 60 s.
+const LOGIN_SPREAD_S: u64 = 45;
+/// The reason that a hub gives when a login signature was used before.
+const LOGIN_REPEATED: &str = "signature_used";
 /// The longest answer that is read.
 pub const ANSWER_BYTES_MAX: usize = 16 << 20;
 
@@ -74,9 +78,21 @@ impl Client {
     pub async fn login(&mut self, key: &Key) -> Result<(), ClientError> {
         let hub = self.hub_id().await?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let answer = self.post("/auth/token", &key.login(hub, since.as_secs())?).await?;
-        self.token = Some(text(&answer, "token")?.to_owned());
-        Ok(())
+        // A login signature counts once, and a key signs the same second the same way: whoever logs in often needs many seconds.
+        let start = u64::from(since.subsec_nanos()) / 1000 % LOGIN_SPREAD_S;
+        let mut refused = None;
+        for step in 0..LOGIN_SPREAD_S {
+            let timestamp = since.as_secs().saturating_sub((start + step) % LOGIN_SPREAD_S);
+            match self.post("/auth/token", &key.login(hub, timestamp)?).await {
+                Ok(answer) => {
+                    self.token = Some(text(&answer, "token")?.to_owned());
+                    return Ok(());
+                }
+                Err(ClientError::Refused(refusal)) if refusal.reason() == LOGIN_REPEATED => refused = Some(refusal),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused.map_or_else(|| ClientError::unreachable("no login was tried"), ClientError::Refused))
     }
 
     /// The hub's entity.

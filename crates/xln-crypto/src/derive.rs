@@ -109,6 +109,19 @@ mod tests {
         }
     }
 
+    /// TX-2, N-3: an entry that is no transaction is named by the hash of its encoding; a raw transaction is its encoding.
+    #[test]
+    fn entries_are_named_by_their_encoding() {
+        let operation = OperationId([1; 32]);
+        let entry = Entry::Command { command: xln_types::Command::Broadcast { operation, raw: vec![] } };
+        assert_eq!(entry_hash(&entry).0, keccak256(alloy_rlp::encode(&entry)).0);
+        let body = xln_types::Body::from(xln_types::tx::DeleteEntity { entity: EntityId([2; 32]) });
+        let (kind, data, from, to) = (body.kind(), body.to_data(), Address([3; 20]), Address::ZERO);
+        let (fee, signature) = (xln_types::Amount::ZERO, Blob(vec![1; 66]));
+        let tx = Transaction { kind, from, to, nonce: 4, data, fee, timestamp: 5, signature };
+        assert_eq!(xln_types::codec::decode::<Transaction>(&raw_tx(&tx).0), Ok(tx));
+    }
+
     /// DP-4: an operation's id is known before it is signed, and is another for each nonce and index.
     #[test]
     fn operations_are_named_by_sender_and_nonce() {

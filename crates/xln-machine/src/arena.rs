@@ -187,3 +187,42 @@ impl<K: Eq + Hash, V: Copy> Index<K, V> {
         self.0.remove(key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// TX-7: handles count creation, and nothing else orders or names a record.
+    #[test]
+    fn handles_are_numbers_in_the_order_of_creation() {
+        let mut arena = Arena::default();
+        assert!(arena.is_empty() && arena.pop().is_none());
+        let handles: Vec<Handle<&str>> = ["a", "b", "c"].map(|item| arena.push(item)).to_vec();
+        assert_eq!(handles, arena.handles().collect::<Vec<_>>());
+        assert!(handles.is_sorted() && handles.iter().map(|handle| handle.number()).eq(0..3));
+        assert_eq!(format!("{:?}", handles[2]), "#2");
+        *arena.at_mut(handles[1]) = "x";
+        assert_eq!(arena.iter().copied().collect::<Vec<_>>(), ["a", "x", "c"]);
+        assert_eq!((arena.pop(), arena.len(), arena.next_handle()), (Some("c"), 2, handles[2]));
+    }
+
+    /// TX-7: an index finds what was put in, whatever seeds it and however long the key is.
+    #[test]
+    fn an_index_finds_by_key_whatever_its_seed() {
+        let mut arena = Arena::default();
+        let handles: Vec<Handle<u64>> = (0..500).map(|number| arena.push(number)).collect();
+        for seed in [0, 1, u64::MAX] {
+            let (mut by_bytes, mut by_handle) = (Index::new(seed), Index::new(seed));
+            for handle in &handles {
+                by_bytes.insert(handle.number().to_be_bytes(), *handle);
+                by_handle.insert(*handle, handle.number());
+            }
+            by_bytes.remove(&7_u32.to_be_bytes());
+            for handle in &handles {
+                let found = by_bytes.get(&handle.number().to_be_bytes());
+                assert_eq!(found, Some(*handle).filter(|handle| handle.number() != 7), "seed={seed}");
+                assert_eq!(by_handle.get(handle), Some(handle.number()), "seed={seed}");
+            }
+        }
+    }
+}

@@ -28,18 +28,46 @@ impl Clock for SystemClock {
     }
 }
 
+/// A piece of mail, and when it was put into the box.
+pub struct Letter {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub mail: Mail,
+}
+
+impl Letter {
+    /// Put into the box now.
+    pub fn now(mail: Mail) -> Letter {
+        Letter { at: Instant::now(), mail }
+    }
+}
+
+/// The inputs that wait to be applied: how many, and since when the first.
+#[derive(Default)]
+struct Unapplied {
+    since: Option<Instant>,
+    count: u64,
+}
+
 /// Runs the loop until told to stop, then seals what is open, waits until all is durable and spoken, and closes the log.
 ///
 /// # Errors
 /// What the disk answered at the end.
-pub fn run<W: World>(mut engine: Engine<W>, mail: &Receiver<Mail>, clock: &impl Clock) -> Result<(), LogError> {
+pub fn run<W: World>(mut engine: Engine<W>, mail: &Receiver<Letter>, clock: &impl Clock) -> Result<(), LogError> {
+    let mut unapplied = Unapplied::default();
     let interval = Duration::from_millis(BLOCK_INTERVAL_MS);
     let mut next_block = Instant::now() + interval;
     let mut blocks = 0_u64;
     loop {
-        let stop = take_mail(&mut engine, mail, next_block);
+        let stop = take_mail(&mut engine, mail, next_block, &mut unapplied);
         engine.execute(clock.now_ms());
         let now = Instant::now();
+        if !engine.has_work()
+            && let Some(since) = unapplied.since.take()
+        {
+            engine.note_processed(now.saturating_duration_since(since), std::mem::take(&mut unapplied.count));
+        }
         if next_block <= now {
             engine.seal(clock.now_ms());
             blocks += 1;
@@ -61,7 +89,7 @@ pub fn run<W: World>(mut engine: Engine<W>, mail: &Receiver<Mail>, clock: &impl 
     engine.seal(clock.now_ms());
     while !engine.is_quiet() {
         match mail.recv_timeout(Duration::from_secs(10)) {
-            Ok(mail) => engine.take(mail),
+            Ok(letter) => engine.take(letter.mail),
             Err(_) => break,
         }
     }
@@ -69,19 +97,29 @@ pub fn run<W: World>(mut engine: Engine<W>, mail: &Receiver<Mail>, clock: &impl 
 }
 
 /// Waits for the first piece of mail unless there is work at hand, then takes what is there; true when told to stop.
-fn take_mail<W: World>(engine: &mut Engine<W>, mail: &Receiver<Mail>, until: Instant) -> bool {
+fn take_mail<W: World>(
+    engine: &mut Engine<W>,
+    mail: &Receiver<Letter>,
+    until: Instant,
+    unapplied: &mut Unapplied,
+) -> bool {
     let patience = if engine.has_work() { Duration::ZERO } else { until.saturating_duration_since(Instant::now()) };
     let mut next = match mail.recv_timeout(patience) {
-        Ok(mail) => Some(mail),
+        Ok(letter) => Some(letter),
         Err(RecvTimeoutError::Timeout) => None,
         Err(RecvTimeoutError::Disconnected) => return true,
     };
     let mut taken = 0;
-    while let Some(mail_piece) = next {
-        if matches!(mail_piece, Mail::Stop) {
-            return true;
+    while let Some(letter) = next {
+        match letter.mail {
+            Mail::Stop => return true,
+            Mail::Durable(_) => {}
+            _ => {
+                unapplied.since = unapplied.since.or(Some(letter.at));
+                unapplied.count += 1;
+            }
         }
-        engine.take(mail_piece);
+        engine.take(letter.mail);
         taken += 1;
         next = if taken < TURN_MAIL_MAX { mail.try_recv().ok() } else { None };
     }

@@ -19,10 +19,12 @@ use xln_machine::server::{Effect, Input, SealedBlock};
 use xln_machine::{Outcome, Server};
 use xln_storage::{Disk, LogError, LogWriter};
 use xln_types::codec::Blob;
-use xln_types::{ChainFact, Command, Entry, Hash, Receipt, Record, Transaction, TxHash};
+use xln_types::{
+    Address, Authority, Body, ChainFact, Command, Entry, Hash, Receipt, Record, Rejection, Transaction, TxHash,
+};
 
 /// Most inputs executed in one turn, so that blocks and answers stay regular under load.
-pub const TURN_INPUTS_MAX: usize = 2048;
+pub const TURN_INPUTS_MAX: usize = 512;
 /// Past this many bytes waiting for the disk nothing more is executed: the mempool fills and sheds.
 pub const LOG_QUEUED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most chain facts and commands that wait.
@@ -149,8 +151,9 @@ impl<W: World> Engine<W> {
     }
 
     fn take_hosted(&mut self, call: HostedCall, reply: Reply) {
-        let Some(expected) = self.next_nonce(call.from) else {
-            return self.answer(reply, Err(SubmitError::UnknownSender));
+        let expected = match self.admitted(call.from, &call.body, Authority::Account { account: call.account }) {
+            Ok(expected) => expected,
+            Err(rejection) => return self.answer(reply, Err(SubmitError::Rejected(rejection))),
         };
         let (from, fee) = (call.from, call.fee);
         let pushed = self.mempool.push(from, expected, Turn::Next, fee, Waiting::Hosted(call, reply));
@@ -158,16 +161,17 @@ impl<W: World> Engine<W> {
     }
 
     fn take_signed(&mut self, tx: VerifiedTx, reply: Reply) {
+        let from = tx.tx().from;
+        let expected = match self.admitted(from, tx.body(), tx.authority()) {
+            Ok(expected) => expected,
+            Err(rejection) => return self.answer(reply, Err(SubmitError::Rejected(rejection))),
+        };
         if let Some(stored) = self.shared.history().receipt(tx.hash()) {
             return self.answer(reply, Err(SubmitError::Known(Box::new(stored.receipt))));
         }
         if let Some(askers) = self.joined.get_mut(&tx.hash()) {
             return askers.push(reply);
         }
-        let from = tx.tx().from;
-        let Some(expected) = self.next_nonce(from) else {
-            return self.answer(reply, Err(SubmitError::UnknownSender));
-        };
         let (hash, nonce, fee) = (tx.hash(), tx.tx().nonce, tx.tx().fee);
         let pushed = self.mempool.push(from, expected, Turn::Nonce(nonce), fee, Waiting::Signed(tx, reply));
         if pushed.is_ok() {
@@ -176,8 +180,11 @@ impl<W: World> Engine<W> {
         self.pushed(pushed);
     }
 
-    fn next_nonce(&self, from: xln_types::Address) -> Option<u64> {
-        self.shared.server().next_nonce(from)
+    /// The nonce that the sender's next transaction must carry, if this authority may act for it.
+    fn admitted(&self, from: Address, body: &Body, authority: Authority) -> Result<u64, Rejection> {
+        let server = self.shared.server();
+        server.admits(from, body, authority)?;
+        server.next_nonce(from).ok_or(Rejection::UnknownSender {})
     }
 
     fn pushed(&mut self, pushed: Result<(), (xln_machine::mempool::Refusal, Waiting)>) {
@@ -250,7 +257,7 @@ impl<W: World> Engine<W> {
         let hash = xln_crypto::derive::tx_hash(genesis.chain_id, self.shared.hub, &tx);
         tx.signature = self.token_key.sign(&hash, &token, account);
         let decoded = xln_types::tx::DecodedTx { tx, body, hash };
-        (VerifiedTx::from_log(decoded, xln_types::Authority::Account { account }), nonce)
+        (VerifiedTx::from_log(decoded, Authority::Account { account }), nonce)
     }
 
     /// Seals what was executed since the last block; the log has it before anyone signs it (TX-6).
@@ -363,7 +370,7 @@ impl<W: World> Engine<W> {
         });
         for waiting in stale {
             if let Waiting::Signed(tx, reply) = waiting {
-                let expected = self.next_nonce(tx.tx().from).unwrap_or(0);
+                let expected = self.shared.server().next_nonce(tx.tx().from).unwrap_or(0);
                 let refusal = xln_machine::mempool::Refusal::Repeat { expected };
                 let refused = || Err(SubmitError::Refused(refusal));
                 for asker in self.joined.remove(&tx.hash()).into_iter().flatten() {
@@ -372,6 +379,11 @@ impl<W: World> Engine<W> {
                 self.answer(reply, refused());
             }
         }
+    }
+
+    /// Counts inputs that took at most so long from the door to applied.
+    pub fn note_processed(&self, took: std::time::Duration, count: u64) {
+        self.shared.processed.note(took, count);
     }
 
     /// Lets a stepped log (the simulator's) do its work; a threaded one does it by itself.

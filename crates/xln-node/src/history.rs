@@ -82,6 +82,16 @@ impl History {
         self.blocks.iter().filter(|kept| kept.block.signature.is_none()).map(|kept| kept.block.clone()).collect()
     }
 
+    /// Hands out all receipts at hand, in the log's order: those of each block, then those not yet sealed.
+    pub fn receipts(&self, mut tell: impl FnMut(&[Receipt])) {
+        for kept in &self.blocks {
+            tell(&kept.receipts);
+        }
+        let mut open: Vec<Receipt> = self.open.values().cloned().collect();
+        open.sort_by_key(|receipt| receipt.sequence);
+        tell(&open);
+    }
+
     fn position(&self, number: u64) -> Option<usize> {
         let first = self.blocks.front()?.block.header.number;
         usize::try_from(number.checked_sub(first)?).ok()

@@ -14,6 +14,7 @@ pub mod driver;
 pub mod engine;
 pub mod history;
 pub mod keystore;
+pub mod metrics;
 pub mod node;
 pub mod recovery;
 pub mod shared;

@@ -3,10 +3,11 @@
 use crate::chain::operations::Operations;
 use crate::chain::{ChainHealth, facts};
 use crate::config::{Config, policy_amount};
-use crate::driver::{Clock, SystemClock, run};
+use crate::driver::{Clock, Letter, SystemClock, run};
 use crate::engine::{Engine, HubSigner, Mail, Outlet, Reply, World};
 use crate::history::History;
 use crate::keystore::{Keystore, KeystoreError, random};
+use crate::metrics;
 use crate::recovery::{LOG_NAME, Recovered, RecoveryError, Witness, recover};
 use crate::shared::Shared;
 use std::path::Path;
@@ -16,8 +17,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot, watch};
 use xln_api::backend::{
-    Backend, BlockId, Confirmed, Dependency, HubInfo, NewKey, NewSigner, NewSignerError, ReceiptProof, Request,
-    StoredBlock, StoredReceipt, SubmitError, Unavailable,
+    Backend, BlockId, Confirmed, Dependency, HubInfo, NewKey, NewSigner, NewSignerError, Question, ReceiptProof,
+    Request, StoredBlock, StoredReceipt, SubmitError, Unavailable, Working,
 };
 use xln_api::events::ApiEvent;
 use xln_api::{Api, ApiOptions};
@@ -25,7 +26,6 @@ use xln_chain::digest::Domain;
 use xln_chain::follower::FollowerOptions;
 use xln_chain::{Chain, ChainClient, ChainError};
 use xln_crypto::{TokenKey, derive, secp, verify};
-use xln_machine::Server;
 use xln_machine::server::{Effect, SealedBlock};
 use xln_net::{TopicLimits, Topics};
 use xln_storage::{DiskError, LogError, LogOptions, LogWriter, RealDisk, sealed_file};
@@ -37,6 +37,8 @@ use xln_types::{Amount, Asset, AssetInfo, Command, Hash, Receipt, SignerId, TxHa
 pub const LOG_FOLDER: &str = "log";
 /// The folder of the keystore within the data folder.
 pub const KEYS_FOLDER: &str = "keys";
+/// The folder of a development chain within the data folder: it may be there first.
+pub const CHAIN_FOLDER: &str = "chain";
 /// The file that marks a data folder as a node's own.
 pub const IDENTITY_FILE: &str = "identity";
 /// Bit width and leaf threshold of the state tree's layout; neither changes a root (ST-1).
@@ -96,7 +98,7 @@ impl From<LogError> for NodeError {
 
 struct Inner {
     shared: Arc<Shared>,
-    mail: mpsc::Sender<Mail>,
+    mail: mpsc::Sender<Letter>,
     keystore: Arc<Keystore<RealDisk>>,
     config: Config,
     chain_id: u64,
@@ -110,7 +112,7 @@ pub struct Node(Arc<Inner>);
 /// A running node: keep it, and stop it.
 pub struct Running {
     node: Node,
-    api: Api<Node>,
+    api: Api,
     stop: watch::Sender<bool>,
     engine: Option<JoinHandle<Result<(), LogError>>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
@@ -141,7 +143,7 @@ impl HubSigner for KeystoreSigner {
 }
 
 struct ApiOutlet {
-    api: Api<Node>,
+    api: Api,
     wake: Arc<Notify>,
 }
 
@@ -182,14 +184,16 @@ pub enum HubKey {
     Own,
 }
 
-/// Makes the data folder the node's own, or checks that it is.
-fn claim_folder(path: &Path) -> Result<(), NodeError> {
+/// Makes the data folder the node's own, or checks that it is. Whoever puts something of its own in there first asks this.
+///
+/// # Errors
+/// [`NodeError::Foreign`] when it holds something else, [`NodeError::Folder`] when it can't be used.
+pub fn claim_folder(path: &Path) -> Result<(), NodeError> {
     let unusable = |reason: String| NodeError::Folder { path: path.to_owned(), reason };
     std::fs::create_dir_all(path).map_err(|error| unusable(error.to_string()))?;
     let mut entries = std::fs::read_dir(path).map_err(|error| unusable(error.to_string()))?;
     let has_identity = path.join(IDENTITY_FILE).exists();
-    // The development chain may have come first.
-    let foreign = entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "chain"));
+    let foreign = entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != CHAIN_FOLDER));
     if has_identity {
         return Ok(());
     }
@@ -303,7 +307,7 @@ impl Node {
         let durable = sender.clone();
         let log = LogWriter::threaded(log, move |result| {
             // After the loop has ended nobody needs to know.
-            let _ = durable.send(Mail::Durable(result));
+            let _ = durable.send(Letter::now(Mail::Durable(result)));
         })?;
         let shared = Arc::new(Shared::new(server, history, summary.last_sequence.max(1)));
         let health = Arc::new(ChainHealth::default());
@@ -315,7 +319,13 @@ impl Node {
             chain_id,
             health: Arc::clone(&health),
         }));
-        let api = Api::new(node.clone(), topics, ApiOptions::new(random()?));
+        let measured = Arc::clone(&shared);
+        let options = ApiOptions {
+            more_metrics: Some(Arc::new(move || metrics::render(&measured))),
+            ..ApiOptions::new(random()?)
+        };
+        let api = Api::new(node.clone(), topics, options);
+        shared.history().receipts(|receipts| api.recall(receipts));
         let (stop, stopped) = watch::channel(false);
         let wake = Arc::new(Notify::new());
         let token_key = TokenKey::new(keystore.token_secret());
@@ -351,7 +361,7 @@ impl Node {
             return Err(SubmitError::Overloaded);
         }
         let (reply, answer) = oneshot::channel();
-        self.0.mail.send(mail(reply)).map_err(|_| {
+        self.0.mail.send(Letter::now(mail(reply))).map_err(|_| {
             self.0.shared.leave();
             SubmitError::Unavailable(Unavailable::Stopping)
         })?;
@@ -366,11 +376,9 @@ impl Node {
             Request::Signed(tx) => {
                 let decoded = derive::decoded(self.0.chain_id, self.0.shared.hub, tx);
                 let decoded = decoded.map_err(|_| SubmitError::MalformedBody)?;
-                if let Some(stored) = self.receipt(decoded.hash) {
-                    return Err(SubmitError::Known(Box::new(stored.receipt)));
-                }
                 let now_s = self.now_ms() / 1000;
-                if TIMESTAMP_SKEW_S_MAX < decoded.tx.timestamp.abs_diff(now_s) {
+                let is_known = self.receipt(decoded.hash).is_some();
+                if !is_known && TIMESTAMP_SKEW_S_MAX < decoded.tx.timestamp.abs_diff(now_s) {
                     return Err(SubmitError::TimestampOutside { now_s });
                 }
                 let token = TokenKey::new(self.0.keystore.token_secret());
@@ -383,6 +391,46 @@ impl Node {
                 Box::new(move |reply| Mail::Signed(verified, reply))
             }
         })
+    }
+}
+
+impl Node {
+    /// Executes an input; answers once it is durable.
+    pub(crate) async fn execute(&self, request: Request) -> Result<Confirmed, SubmitError> {
+        let mail = self.mail_of(request)?;
+        let answer = self.send(mail)?;
+        answer.await.unwrap_or(Err(SubmitError::Unavailable(Unavailable::Stopping)))
+    }
+
+    async fn make_signer(&self, new: NewSigner) -> Result<(SignerId, [u8; 33]), NewSignerError> {
+        let NewSigner { owner, key, metadata } = new;
+        let keystore = Arc::clone(&self.0.keystore);
+        let hosted = !matches!(key, NewKey::SelfCustody(_));
+        // Syncing the keystore takes milliseconds: off the async threads.
+        let made = tokio::task::spawn_blocking(move || match key {
+            NewKey::Generated => keystore.generate().map_err(Some),
+            NewKey::Imported(secret) => keystore.insert(&secret).map_err(Some),
+            NewKey::SelfCustody(public_key) => {
+                secp::signer_of_public_key(&public_key).map_err(|error| Some(KeystoreError::Key(error)))
+            }
+        });
+        let (signer, public_key) = match made.await {
+            Ok(Ok(made)) => made,
+            Ok(Err(Some(KeystoreError::Key(error)))) => return Err(NewSignerError::Key(error)),
+            Ok(Err(_)) | Err(_) => return Err(SubmitError::Unavailable(Unavailable::Storage).into()),
+        };
+        let command = Command::RegisterSigner {
+            signer,
+            public_key: xln_types::codec::Blob(public_key.to_vec()),
+            owner,
+            hosted: u8::from(hosted),
+            metadata,
+        };
+        let confirmed = self.execute(Request::Command(command)).await?;
+        match confirmed.receipt.rejection() {
+            None => Ok((signer, public_key)),
+            Some(_) => Err(NewSignerError::Exists(signer)),
+        }
     }
 }
 
@@ -465,12 +513,13 @@ impl Running {
     /// What the disk answered at the end.
     pub async fn stop(mut self) -> Result<(), NodeError> {
         let _ = self.stop.send(true);
+        let until = tokio::time::Instant::now() + STOP_GRACE;
         for task in &mut self.tasks {
-            if tokio::time::timeout(STOP_GRACE, &mut *task).await.is_err() {
+            if tokio::time::timeout_at(until, &mut *task).await.is_err() {
                 task.abort();
             }
         }
-        let _ = self.node.0.mail.send(Mail::Stop);
+        let _ = self.node.0.mail.send(Letter::now(Mail::Stop));
         if let Some(engine) = self.engine.take() {
             let ended = tokio::task::spawn_blocking(move || engine.join()).await;
             match ended {
@@ -483,45 +532,16 @@ impl Running {
 }
 
 impl Backend for Node {
-    async fn read<T: Send + 'static>(&self, question: impl FnOnce(&Server) -> T + Send) -> Result<T, Unavailable> {
-        self.0.shared.read(question).await
+    fn ask<'a>(&'a self, question: Question<'a>) -> Working<'a, Result<(), Unavailable>> {
+        Box::pin(self.0.shared.read(question))
     }
 
-    async fn submit(&self, request: Request) -> Result<Confirmed, SubmitError> {
-        let mail = self.mail_of(request)?;
-        let answer = self.send(mail)?;
-        answer.await.unwrap_or(Err(SubmitError::Unavailable(Unavailable::Stopping)))
+    fn submit(&self, request: Request) -> Working<'_, Result<Confirmed, SubmitError>> {
+        Box::pin(self.execute(request))
     }
 
-    async fn create_signer(&self, new: NewSigner) -> Result<(SignerId, [u8; 33]), NewSignerError> {
-        let NewSigner { owner, key, metadata } = new;
-        let keystore = Arc::clone(&self.0.keystore);
-        let hosted = !matches!(key, NewKey::SelfCustody(_));
-        // Syncing the keystore takes milliseconds: off the async threads.
-        let made = tokio::task::spawn_blocking(move || match key {
-            NewKey::Generated => keystore.generate().map_err(Some),
-            NewKey::Imported(secret) => keystore.insert(&secret).map_err(Some),
-            NewKey::SelfCustody(public_key) => {
-                secp::signer_of_public_key(&public_key).map_err(|error| Some(KeystoreError::Key(error)))
-            }
-        });
-        let (signer, public_key) = match made.await {
-            Ok(Ok(made)) => made,
-            Ok(Err(Some(KeystoreError::Key(error)))) => return Err(NewSignerError::Key(error)),
-            Ok(Err(_)) | Err(_) => return Err(SubmitError::Unavailable(Unavailable::Storage).into()),
-        };
-        let command = Command::RegisterSigner {
-            signer,
-            public_key: xln_types::codec::Blob(public_key.to_vec()),
-            owner,
-            hosted: u8::from(hosted),
-            metadata,
-        };
-        let confirmed = self.submit(Request::Command(command)).await?;
-        match confirmed.receipt.rejection() {
-            None => Ok((signer, public_key)),
-            Some(_) => Err(NewSignerError::Exists(signer)),
-        }
+    fn create_signer(&self, new: NewSigner) -> Working<'_, Result<(SignerId, [u8; 33]), NewSignerError>> {
+        Box::pin(self.make_signer(new))
     }
 
     fn receipt(&self, hash: TxHash) -> Option<StoredReceipt> {

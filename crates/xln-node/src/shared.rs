@@ -1,6 +1,7 @@
 //! What the loop and everyone who asks share: the state, what is at hand of the past, and how far the log is durable.
 
 use crate::history::History;
+use crate::metrics::Histogram;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
@@ -22,6 +23,8 @@ pub struct Shared {
     durable: watch::Sender<u64>,
     inflight: AtomicUsize,
     failed: AtomicBool,
+    /// From the door to applied.
+    pub(crate) processed: Histogram,
 }
 
 impl Shared {
@@ -35,6 +38,7 @@ impl Shared {
             durable: watch::channel(durable).0,
             inflight: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
+            processed: Histogram::default(),
         }
     }
 

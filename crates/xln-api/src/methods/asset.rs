@@ -1,7 +1,7 @@
 //! Assets that this hub knows (N-4).
 
 use crate::access::Access;
-use crate::backend::{Backend, Request};
+use crate::backend::Request;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::method::{Method, get, post};
@@ -14,7 +14,7 @@ use xln_types::asset::AssetKind;
 use xln_types::entry::Command;
 use xln_types::{Address, Asset, AssetInfo, Hash};
 
-pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![
         Method::new("asset.list", 48, Access::User, get("/assets"), "The assets that this hub knows.", list),
         Method::new(
@@ -46,7 +46,7 @@ struct AssetList {
     pagination: Pagination,
 }
 
-async fn list<B: Backend>(call: Call<B>, params: ListAssets) -> Result<AssetList, ApiError> {
+async fn list(call: Call, params: ListAssets) -> Result<AssetList, ApiError> {
     let of = PageOf::new(params.page, params.limit, params.cursor)?;
     call.read(move |server| {
         let mut pager = Pager::new(of);
@@ -127,7 +127,7 @@ impl RegisterAsset {
     }
 }
 
-async fn register<B: Backend>(call: Call<B>, params: RegisterAsset) -> Result<AssetView, ApiError> {
+async fn register(call: Call, params: RegisterAsset) -> Result<AssetView, ApiError> {
     let asset = params.asset()?;
     let chain_id = call.read(|server| server.genesis().chain_id).await?;
     let id = xln_crypto::derive::asset_id(chain_id, &asset);

@@ -1,7 +1,7 @@
 //! Blocks and proofs (TX-6, ST-2): what the hub signed, and how to check it offline.
 
 use crate::access::Access;
-use crate::backend::{Backend, BlockId};
+use crate::backend::BlockId;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::method::{Method, get};
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use xln_types::path::{PATH_BYTES, StorageType};
 use xln_types::{ChannelId, Path, SignerId, TxHash};
 
-pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![
         Method::new(
             "block.get",
@@ -60,7 +60,7 @@ struct GetBlock {
     block: AsText<BlockId>,
 }
 
-async fn block<B: Backend>(call: Call<B>, params: GetBlock) -> Result<BlockView, ApiError> {
+async fn block(call: Call, params: GetBlock) -> Result<BlockView, ApiError> {
     let found = call.api.0.backend.block(params.block.0);
     found.as_ref().map(BlockView::from).ok_or_else(|| ApiError::unknown("block").with("field", "block"))
 }
@@ -95,14 +95,14 @@ struct GetProof {
     id: AsText<Subject>,
 }
 
-async fn proof<B: Backend>(call: Call<B>, params: GetProof) -> Result<ProofFile, ApiError> {
+async fn proof(call: Call, params: GetProof) -> Result<ProofFile, ApiError> {
     match params.id.0 {
         Subject::Receipt(hash) => receipt_proof(&call, hash).await,
         Subject::Record(path) => record_proof(&call, path).await,
     }
 }
 
-async fn receipt_proof<B: Backend>(call: &Call<B>, hash: TxHash) -> Result<ProofFile, ApiError> {
+async fn receipt_proof(call: &Call, hash: TxHash) -> Result<ProofFile, ApiError> {
     let unknown = || ApiError::unknown("transaction").with("field", "id");
     let stored = call.api.0.backend.receipt(hash).ok_or_else(unknown)?;
     if !call.may_see(&stored.receipt).await? {
@@ -118,13 +118,13 @@ fn not_sealed() -> ApiError {
     ApiError::new(crate::Code::NotFound, "not_sealed", "no signed block has it yet, or it is no longer at hand")
 }
 
-async fn place<B: Backend>(call: &Call<B>) -> Result<(u64, xln_types::Address), ApiError> {
+async fn place(call: &Call) -> Result<(u64, xln_types::Address), ApiError> {
     call.read(|server| (server.genesis().chain_id, server.genesis().depositary)).await
 }
 
 /// A record's proof against the last block. What is open in the tree lies under the owner's signer; a channel also shows itself to
 /// its right side.
-async fn record_proof<B: Backend>(call: &Call<B>, path: Path) -> Result<ProofFile, ApiError> {
+async fn record_proof(call: &Call, path: Path) -> Result<ProofFile, ApiError> {
     let unknown = || ApiError::unknown("record").with("field", "id");
     let caller = call.caller()?;
     let (signer, _, storage, first, _) = path.parts();

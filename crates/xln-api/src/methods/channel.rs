@@ -3,7 +3,6 @@
 use super::VALIDITY_S;
 use super::payment::completed;
 use crate::access::Access;
-use crate::backend::Backend;
 use crate::call::Call;
 use crate::error::{ApiError, Code};
 use crate::method::{Method, get, post};
@@ -20,7 +19,7 @@ use xln_types::codec::Blob;
 use xln_types::tx::{AcceptChannel, AssetAmount, DISPUTE_WINDOW_S_DEFAULT, DirectPayment, OpenChannel, SetCredit};
 use xln_types::{Address, Amount, Body, ChannelId, EntityId, Event, Receipt, Rejection, Side, TxHash};
 
-pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![
         Method::new(
             "channel.open",
@@ -150,7 +149,7 @@ fn only_asset(open: &Open) -> Result<AsText<AssetName>, ApiError> {
     }
 }
 
-async fn amounts<B: Backend>(call: &Call<B>, given: &Amounts, field: &str) -> Result<Vec<AssetAmount>, ApiError> {
+async fn amounts(call: &Call, given: &Amounts, field: &str) -> Result<Vec<AssetAmount>, ApiError> {
     let mut list = Vec::with_capacity(given.len());
     for (name, amount) in given {
         list.push(AssetAmount { asset: call.asset(&name.0, field).await?, amount: amount.0 });
@@ -158,12 +157,7 @@ async fn amounts<B: Backend>(call: &Call<B>, given: &Amounts, field: &str) -> Re
     Ok(list)
 }
 
-async fn grants<B: Backend>(
-    call: &Call<B>,
-    open: &Open,
-    grant: Option<&Grant>,
-    field: &str,
-) -> Result<Vec<AssetAmount>, ApiError> {
+async fn grants(call: &Call, open: &Open, grant: Option<&Grant>, field: &str) -> Result<Vec<AssetAmount>, ApiError> {
     match grant {
         None => Ok(Vec::new()),
         Some(Grant::ByAsset(given)) => amounts(call, given, field).await,
@@ -174,7 +168,7 @@ async fn grants<B: Backend>(
     }
 }
 
-async fn open<B: Backend>(call: Call<B>, params: Open) -> Result<ChannelStep, ApiError> {
+async fn open(call: Call, params: Open) -> Result<ChannelStep, ApiError> {
     let acting = call.acting(params.entity_a.0).await.map_err(|error| error.with("field", "entityA"))?;
     let limits = params.credit_limits.as_ref();
     let from_a = limits.and_then(|limits| limits.from_a.as_ref());
@@ -201,7 +195,7 @@ struct Accept {
     grants: Amounts,
 }
 
-async fn accept<B: Backend>(call: Call<B>, params: Accept) -> Result<ChannelStep, ApiError> {
+async fn accept(call: Call, params: Accept) -> Result<ChannelStep, ApiError> {
     let id = params.channel_id.0;
     let field = |error: ApiError| error.with("field", "channelId");
     let fact = call.visible_channel(id).await.map_err(field)?;
@@ -264,7 +258,7 @@ fn stands_in(server: &Server, account: Address, channel: &Channel) -> bool {
     })
 }
 
-async fn list<B: Backend>(call: Call<B>, params: ListChannels) -> Result<ChannelList, ApiError> {
+async fn list(call: Call, params: ListChannels) -> Result<ChannelList, ApiError> {
     let of = PageOf::new(params.page, params.limit, params.cursor)?;
     let caller = call.caller()?;
     let entity = params.entity.map(|entity| entity.0);
@@ -301,7 +295,7 @@ struct OneChannel {
     channel_id: AsText<ChannelId>,
 }
 
-async fn one<B: Backend>(call: Call<B>, params: OneChannel) -> Result<ChannelView, ApiError> {
+async fn one(call: Call, params: OneChannel) -> Result<ChannelView, ApiError> {
     let id = params.channel_id.0;
     call.visible_channel(id).await.map_err(|error| error.with("field", "channelId"))?;
     let found = call.read(move |server| server.channel(id).map(|channel| ChannelView::new(server, channel))).await?;
@@ -331,7 +325,7 @@ struct CreditDone {
     hash: AsText<TxHash>,
 }
 
-async fn credit<B: Backend>(call: Call<B>, params: Credit) -> Result<CreditDone, ApiError> {
+async fn credit(call: Call, params: Credit) -> Result<CreditDone, ApiError> {
     let id = params.channel_id.0;
     let field = |error: ApiError| error.with("field", "channelId");
     let fact = call.visible_channel(id).await.map_err(field)?;
@@ -362,7 +356,7 @@ struct Pay {
     memo: String,
 }
 
-async fn pay<B: Backend>(call: Call<B>, params: Pay) -> Result<PaymentView, ApiError> {
+async fn pay(call: Call, params: Pay) -> Result<PaymentView, ApiError> {
     let fact = call.visible_channel(params.channel_id.0).await.map_err(|error| error.with("field", "channelId"))?;
     let payee = params.direction.0;
     let payer = fact.entity(payee.other());

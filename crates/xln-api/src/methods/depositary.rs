@@ -3,7 +3,6 @@
 use super::VALIDITY_S;
 use super::reserve::Begun;
 use crate::access::Access;
-use crate::backend::Backend;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::method::{Method, post};
@@ -18,7 +17,7 @@ use xln_types::{Address, Amount, Body, EntityId, OperationId, Rejection};
 /// Most operations of one answer: those under way, and the newest that ended.
 const OPERATIONS_MAX: usize = 100;
 
-pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![
         Method::new(
             "depositary.deposit",
@@ -56,7 +55,7 @@ struct DepositParams {
     amount: AsText<Amount>,
 }
 
-async fn deposit<B: Backend>(call: Call<B>, params: DepositParams) -> Result<Begun, ApiError> {
+async fn deposit(call: Call, params: DepositParams) -> Result<Begun, ApiError> {
     let acting = call.acting(params.entity_id.0).await.map_err(|error| error.with("field", "entityId"))?;
     let asset = call.asset(&params.asset.0, "asset").await?;
     let body = Body::from(Deposit { asset, amount: params.amount.0 });
@@ -73,7 +72,7 @@ struct WithdrawParams {
     recipient: AsText<Address>,
 }
 
-async fn withdraw<B: Backend>(call: Call<B>, params: WithdrawParams) -> Result<Begun, ApiError> {
+async fn withdraw(call: Call, params: WithdrawParams) -> Result<Begun, ApiError> {
     let acting = call.acting(params.entity_id.0).await.map_err(|error| error.with("field", "entityId"))?;
     let asset = call.asset(&params.asset.0, "asset").await?;
     let (amount, recipient) = (params.amount.0, params.recipient.0);
@@ -97,7 +96,7 @@ struct Operations {
     operations: Vec<OperationView>,
 }
 
-async fn status<B: Backend>(call: Call<B>, params: StatusParams) -> Result<Operations, ApiError> {
+async fn status(call: Call, params: StatusParams) -> Result<Operations, ApiError> {
     match (params.operation_id, params.entity_id) {
         (Some(id), None) => one(&call, id.0).await,
         (None, Some(entity)) => of_entity(&call, entity.0).await,
@@ -108,7 +107,7 @@ async fn status<B: Backend>(call: Call<B>, params: StatusParams) -> Result<Opera
     }
 }
 
-async fn one<B: Backend>(call: &Call<B>, id: OperationId) -> Result<Operations, ApiError> {
+async fn one(call: &Call, id: OperationId) -> Result<Operations, ApiError> {
     let unknown = || ApiError::from(&Rejection::UnknownOperation {}).with("field", "operationId");
     let found = call.read(move |server| {
         server.operation(id).map(|operation| (operation.entity, OperationView::new(server, operation)))
@@ -118,7 +117,7 @@ async fn one<B: Backend>(call: &Call<B>, id: OperationId) -> Result<Operations, 
     Ok(Operations { operations: vec![view] })
 }
 
-async fn of_entity<B: Backend>(call: &Call<B>, entity: EntityId) -> Result<Operations, ApiError> {
+async fn of_entity(call: &Call, entity: EntityId) -> Result<Operations, ApiError> {
     call.visible_entity(entity).await.map_err(|error| error.with("field", "entityId"))?;
     let operations = call.read(move |server| {
         let running = server.depositary_of(entity).map(|depositary| depositary.operations.values());

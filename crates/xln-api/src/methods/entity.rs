@@ -2,7 +2,6 @@
 
 use super::metadata_bytes;
 use crate::access::Access;
-use crate::backend::Backend;
 use crate::call::Call;
 use crate::error::{ApiError, Code};
 use crate::method::{Method, get, post};
@@ -19,7 +18,7 @@ use xln_types::board::Member;
 use xln_types::tx::{AssetPolicy, CreateEntity, DeleteEntity, UpdateEntity};
 use xln_types::{Address, Amount, Body, EntityId, Event, Rejection, SignerId};
 
-pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![
         Method::new(
             "entity.create",
@@ -96,7 +95,7 @@ struct EntityCreated {
     address: AsText<Address>,
 }
 
-async fn create<B: Backend>(call: Call<B>, params: NewEntity) -> Result<EntityCreated, ApiError> {
+async fn create(call: Call, params: NewEntity) -> Result<EntityCreated, ApiError> {
     if let EntityType::Multi = params.r#type {
         return Err(ApiError::not_available("an entity of type multi")
             .with("field", "type")
@@ -152,7 +151,7 @@ fn owns(server: &Server, account: Address, entity: &Entity) -> bool {
     server.signer(entity.record.signer).is_some_and(|signer| signer.owner == account)
 }
 
-async fn list<B: Backend>(call: Call<B>, params: ListEntities) -> Result<EntityList, ApiError> {
+async fn list(call: Call, params: ListEntities) -> Result<EntityList, ApiError> {
     let of = PageOf::new(params.page, params.limit, params.cursor)?;
     let (caller, signer) = (call.caller()?, params.signer.map(|signer| signer.0));
     call.read(move |server| {
@@ -177,8 +176,8 @@ struct OneEntity {
 }
 
 /// Asks about an entity that the caller may see.
-async fn ask<B: Backend, T: Send + 'static>(
-    call: &Call<B>,
+async fn ask<T: Send + 'static>(
+    call: &Call,
     id: EntityId,
     question: impl FnOnce(&Server, &Entity) -> T + Send,
 ) -> Result<T, ApiError> {
@@ -187,11 +186,11 @@ async fn ask<B: Backend, T: Send + 'static>(
     found.ok_or_else(|| ApiError::from(&Rejection::UnknownEntity {}).with("field", "entityId"))
 }
 
-async fn one<B: Backend>(call: Call<B>, params: OneEntity) -> Result<EntityView, ApiError> {
+async fn one(call: Call, params: OneEntity) -> Result<EntityView, ApiError> {
     ask(&call, params.entity_id.0, EntityView::new).await
 }
 
-async fn state<B: Backend>(call: Call<B>, params: OneEntity) -> Result<StateView, ApiError> {
+async fn state(call: Call, params: OneEntity) -> Result<StateView, ApiError> {
     ask(&call, params.entity_id.0, StateView::new).await
 }
 
@@ -239,7 +238,7 @@ struct EntityDone {
     hash: AsText<xln_types::TxHash>,
 }
 
-async fn update<B: Backend>(call: Call<B>, params: UpdateParams) -> Result<EntityDone, ApiError> {
+async fn update(call: Call, params: UpdateParams) -> Result<EntityDone, ApiError> {
     let entity_id = params.entity_id;
     let acting = call.acting(entity_id.0).await.map_err(|error| error.with("field", "entityId"))?;
     let mut policies = Vec::new();
@@ -264,7 +263,7 @@ async fn update<B: Backend>(call: Call<B>, params: UpdateParams) -> Result<Entit
     Ok(EntityDone { entity_id, status: "updated", hash: AsText(receipt.hash) })
 }
 
-async fn delete<B: Backend>(call: Call<B>, params: OneEntity) -> Result<EntityDone, ApiError> {
+async fn delete(call: Call, params: OneEntity) -> Result<EntityDone, ApiError> {
     let entity_id = params.entity_id;
     let acting = call.acting(entity_id.0).await.map_err(|error| error.with("field", "entityId"))?;
     let body = Body::from(DeleteEntity { entity: entity_id.0 });

@@ -1,7 +1,6 @@
 //! `hub.info`: who this hub is, open to all.
 
 use crate::access::Access;
-use crate::backend::Backend;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::method::{Method, get};
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use xln_types::{Address, EntityId, Hash};
 
-pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![Method::new(
         "hub.info",
         1,
@@ -57,7 +56,7 @@ struct Info {
     configuration: BTreeMap<String, String>,
 }
 
-async fn info<B: Backend>(call: Call<B>, _: Nothing) -> Result<Info, ApiError> {
+async fn info(call: Call, _: Nothing) -> Result<Info, ApiError> {
     let info = call.api.0.backend.info();
     let time = call.api.now_s();
     call.read(move |server| {

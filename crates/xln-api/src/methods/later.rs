@@ -2,7 +2,7 @@
 
 use crate::method::{Method, get, post};
 
-pub(super) fn table<B: 'static>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![
         Method::later("signer.rotate", 19, post("/signers/{signerId}/rotate"), "Replaces a signer's key."),
         Method::later("session.grant", 24, post("/sessions/grant"), "Delegates debits to a session key."),

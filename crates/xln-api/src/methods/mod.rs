@@ -15,7 +15,6 @@ mod tx;
 
 pub(crate) use tx::{BATCH_TXS_MAX, SUBMIT_NAME, execute};
 
-use crate::backend::Backend;
 use crate::error::ApiError;
 use crate::method::Method;
 use serde_json::{Map, Value};
@@ -25,7 +24,7 @@ use xln_types::codec::Blob;
 const VALIDITY_S: u64 = 3600;
 
 /// All methods.
-pub(crate) fn table<B: Backend>() -> Vec<Method<B>> {
+pub(crate) fn table() -> Vec<Method> {
     [
         hub::table(),
         session::table(),

@@ -1,7 +1,6 @@
 //! Payments: over the channel with the payee, or over the hub where there is none (CH-14).
 
 use crate::access::Access;
-use crate::backend::Backend;
 use crate::call::Call;
 use crate::error::{ApiError, Code};
 use crate::method::{Method, get, post};
@@ -15,7 +14,7 @@ use xln_types::codec::Blob;
 use xln_types::tx::DirectPayment;
 use xln_types::{Amount, Body, ChannelId, EntityId, Receipt, TxHash};
 
-pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![
         Method::new(
             "payment.send",
@@ -59,7 +58,7 @@ struct Send {
     route: Vec<AsText<EntityId>>,
 }
 
-async fn send<B: Backend>(call: Call<B>, params: Send) -> Result<PaymentView, ApiError> {
+async fn send(call: Call, params: Send) -> Result<PaymentView, ApiError> {
     let acting = call.acting(params.from.0).await.map_err(|error| error.with("field", "from"))?;
     let asset = call.asset(&params.asset.0, "asset").await?;
     if xln_types::tx::ROUTE_HOPS_MAX < params.route.len() {
@@ -74,7 +73,7 @@ async fn send<B: Backend>(call: Call<B>, params: Send) -> Result<PaymentView, Ap
 }
 
 /// The answer to a payment that was made.
-pub(super) async fn completed<B: Backend>(call: &Call<B>, receipt: &Receipt) -> Result<PaymentView, ApiError> {
+pub(super) async fn completed(call: &Call, receipt: &Receipt) -> Result<PaymentView, ApiError> {
     let missing = || ApiError::new(Code::Internal, "receipt", "the receipt names no payment");
     let payment = Payment::of(receipt).ok_or_else(missing)?;
     let symbol = call.symbol(payment.asset).await?;
@@ -87,7 +86,7 @@ struct OnePayment {
     payment_id: AsText<TxHash>,
 }
 
-async fn one<B: Backend>(call: Call<B>, params: OnePayment) -> Result<PaymentView, ApiError> {
+async fn one(call: Call, params: OnePayment) -> Result<PaymentView, ApiError> {
     let unknown = || ApiError::unknown("payment").with("field", "paymentId");
     let stored = call.api.0.backend.receipt(params.payment_id.0).ok_or_else(unknown)?;
     if Payment::of(&stored.receipt).is_none() || !call.may_see(&stored.receipt).await? {
@@ -120,7 +119,7 @@ struct PaymentList {
     pagination: Pagination,
 }
 
-async fn list<B: Backend>(call: Call<B>, params: ListPayments) -> Result<PaymentList, ApiError> {
+async fn list(call: Call, params: ListPayments) -> Result<PaymentList, ApiError> {
     let of = PageOf::new(params.page, params.limit, params.cursor)?;
     let caller = call.caller()?;
     let asset = match &params.asset {

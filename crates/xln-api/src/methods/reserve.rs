@@ -2,7 +2,6 @@
 
 use super::VALIDITY_S;
 use crate::access::Access;
-use crate::backend::Backend;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::method::{Method, get, post};
@@ -15,7 +14,7 @@ use xln_types::codec::Blob;
 use xln_types::tx::{Allocate, Deallocate};
 use xln_types::{Address, Amount, AssetId, Body, ChannelId, EntityId, Event, OperationId, Receipt, Rejection, TxHash};
 
-pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![
         Method::new(
             "reserve.get",
@@ -62,7 +61,7 @@ struct Reserves {
     reserves: BTreeMap<String, ReserveView>,
 }
 
-async fn reserves<B: Backend>(call: Call<B>, params: GetReserves) -> Result<Reserves, ApiError> {
+async fn reserves(call: Call, params: GetReserves) -> Result<Reserves, ApiError> {
     let id = params.entity_id.0;
     call.visible_entity(id).await.map_err(|error| error.with("field", "entityId"))?;
     let only = match &params.asset {
@@ -120,7 +119,7 @@ impl Begun {
     }
 }
 
-async fn allocate<B: Backend>(call: Call<B>, params: Move) -> Result<Begun, ApiError> {
+async fn allocate(call: Call, params: Move) -> Result<Begun, ApiError> {
     let acting = call.acting(params.entity_id.0).await.map_err(|error| error.with("field", "entityId"))?;
     let asset = call.asset(&params.asset.0, "asset").await?;
     let (channel, amount) = (params.channel_id.0, params.amount.0);
@@ -129,7 +128,7 @@ async fn allocate<B: Backend>(call: Call<B>, params: Move) -> Result<Begun, ApiE
     Begun::of(&call.hosted(acting, Address::ZERO, Body::from(body), Amount::ZERO).await?)
 }
 
-async fn deallocate<B: Backend>(call: Call<B>, params: Move) -> Result<Begun, ApiError> {
+async fn deallocate(call: Call, params: Move) -> Result<Begun, ApiError> {
     let acting = call.acting(params.entity_id.0).await.map_err(|error| error.with("field", "entityId"))?;
     let asset = call.asset(&params.asset.0, "asset").await?;
     let (channel, amount) = (params.channel_id.0, params.amount.0);

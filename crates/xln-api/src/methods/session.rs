@@ -12,7 +12,7 @@ use std::fmt;
 /// Most topics of one `subscribe`, `unsubscribe` or `resume`.
 pub(crate) const TOPICS_MAX: usize = 1024;
 
-pub(super) fn table<B: 'static>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![
         Method::session::<Authenticate, Authenticated>(
             "authenticate",

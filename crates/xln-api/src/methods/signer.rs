@@ -2,7 +2,7 @@
 
 use super::metadata_bytes;
 use crate::access::Access;
-use crate::backend::{Backend, NewKey, NewSigner, NewSignerError};
+use crate::backend::{NewKey, NewSigner, NewSignerError};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::method::{Method, get, post};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use xln_types::{Hash, Rejection, SignerId};
 
-pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![
         Method::new(
             "signer.create",
@@ -50,7 +50,7 @@ struct SignerCreated {
     public_key: String,
 }
 
-async fn create<B: Backend>(call: Call<B>, params: CreateSigner) -> Result<SignerCreated, ApiError> {
+async fn create(call: Call, params: CreateSigner) -> Result<SignerCreated, ApiError> {
     let (key, field) = match (params.private_key, params.public_key) {
         (Some(_), Some(_)) => {
             let error = ApiError::invalid("publicKey", "exclusive", "privateKey and publicKey exclude each other");
@@ -92,7 +92,7 @@ struct SignerList {
     pagination: Pagination,
 }
 
-async fn list<B: Backend>(call: Call<B>, params: ListSigners) -> Result<SignerList, ApiError> {
+async fn list(call: Call, params: ListSigners) -> Result<SignerList, ApiError> {
     let of = PageOf::new(params.page, params.limit, params.cursor)?;
     let caller = call.caller()?;
     call.read(move |server| {
@@ -114,7 +114,7 @@ struct OneSigner {
     signer_id: AsText<SignerId>,
 }
 
-async fn one<B: Backend>(call: Call<B>, params: OneSigner) -> Result<SignerView, ApiError> {
+async fn one(call: Call, params: OneSigner) -> Result<SignerView, ApiError> {
     let caller = call.caller()?;
     let id = params.signer_id.0;
     let found = call.read(move |server| {

@@ -2,7 +2,7 @@
 
 use crate::access::Access;
 use crate::api::Api;
-use crate::backend::{Backend, Request, SubmitError};
+use crate::backend::{Request, SubmitError};
 use crate::call::Call;
 use crate::error::{ApiError, Code};
 use crate::method::{Method, get, post};
@@ -18,7 +18,7 @@ pub(crate) const BATCH_TXS_MAX: usize = 8192;
 /// The method whose binary parameters are transactions themselves.
 pub(crate) const SUBMIT_NAME: &str = "tx.submit";
 
-pub(super) fn table<B: Backend>() -> Vec<Method<B>> {
+pub(super) fn table() -> Vec<Method> {
     vec![
         Method::new(
             SUBMIT_NAME,
@@ -54,7 +54,7 @@ struct Submit {
 ///
 /// # Errors
 /// TX-5: the core's rejection, or why it wasn't executed.
-pub(crate) async fn execute<B: Backend>(api: &Api<B>, tx: Transaction) -> Result<Receipt, ApiError> {
+pub(crate) async fn execute(api: &Api, tx: Transaction) -> Result<Receipt, ApiError> {
     let receipt = match api.0.backend.submit(Request::Signed(tx)).await {
         Ok(confirmed) => confirmed.receipt,
         Err(SubmitError::Known(receipt)) => *receipt,
@@ -66,7 +66,7 @@ pub(crate) async fn execute<B: Backend>(api: &Api<B>, tx: Transaction) -> Result
     }
 }
 
-async fn submit<B: Backend>(call: Call<B>, params: Submit) -> Result<ReceiptView, ApiError> {
+async fn submit(call: Call, params: Submit) -> Result<ReceiptView, ApiError> {
     let tx = decode::<Transaction>(&params.transaction.0.0).map_err(|error| {
         let answer = ApiError::new(Code::InvalidRequest, "malformed_rlp", format!("malformed RLP: {error}"));
         answer.with("field", "transaction")
@@ -75,7 +75,7 @@ async fn submit<B: Backend>(call: Call<B>, params: Submit) -> Result<ReceiptView
     view(&call, &receipt).await
 }
 
-async fn view<B: Backend>(call: &Call<B>, receipt: &Receipt) -> Result<ReceiptView, ApiError> {
+async fn view(call: &Call, receipt: &Receipt) -> Result<ReceiptView, ApiError> {
     for log in &receipt.logs {
         if let Some(asset) = crate::view::event::asset_of(log) {
             call.symbol(asset).await?;
@@ -91,7 +91,7 @@ struct GetReceipt {
     hash: AsText<TxHash>,
 }
 
-async fn receipt<B: Backend>(call: Call<B>, params: GetReceipt) -> Result<ReceiptView, ApiError> {
+async fn receipt(call: Call, params: GetReceipt) -> Result<ReceiptView, ApiError> {
     let unknown = || ApiError::unknown("transaction").with("field", "hash");
     let stored = call.api.0.backend.receipt(params.hash.0).ok_or_else(unknown)?;
     if !call.may_see(&stored.receipt).await? {

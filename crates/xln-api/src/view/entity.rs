@@ -66,6 +66,8 @@ pub(crate) struct EntityItem {
     channels: u64,
     /// The signer that created it.
     signer: AsText<SignerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<serde_json::Value>,
 }
 
 impl From<&Entity> for EntityItem {
@@ -78,6 +80,7 @@ impl From<&Entity> for EntityItem {
             created: record.created_s,
             channels: record.channels,
             signer: AsText(record.signer),
+            metadata: free_bytes(&entity.metadata.0),
         }
     }
 }
@@ -135,8 +138,6 @@ pub(crate) struct EntityView {
     validators: Vec<AsText<SignerId>>,
     /// Its policies, by asset.
     policies: BTreeMap<String, PolicyView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<serde_json::Value>,
 }
 
 impl EntityView {
@@ -152,7 +153,6 @@ impl EntityView {
             threshold: record.board.threshold,
             validators: record.board.members.iter().map(|member| AsText(member.signer)).collect(),
             policies: entity.policies.iter().map(named).collect(),
-            metadata: free_bytes(&entity.metadata.0),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{ApiSession, ID_BYTES_MAX, Work};
 use crate::api::Api;
-use crate::backend::Backend;
 use crate::error::{ApiError, Code};
 use crate::methods::{BATCH_TXS_MAX, SUBMIT_NAME};
 use alloy_rlp::Header;
@@ -117,7 +116,7 @@ fn text(params: &[u8]) -> Result<String, ApiError> {
     String::from_utf8(blob.0).map_err(|_| ApiError::new(Code::InvalidRequest, "malformed", "not UTF-8"))
 }
 
-impl<B: Backend> ApiSession<B> {
+impl ApiSession {
     /// Reads a binary frame: its id, and what it leads to.
     pub(super) fn read_binary(&mut self, frame: &[u8]) -> (Blob, Result<Begun, ApiError>) {
         let (id, number, params) = match split(frame) {
@@ -169,7 +168,7 @@ impl<B: Backend> ApiSession<B> {
 }
 
 /// Submits a batch in its order; the answers come in it too.
-async fn submit<B: Backend>(api: &Api<B>, index: usize, batch: Vec<Transaction>) -> Result<Vec<TxResult>, ApiError> {
+async fn submit(api: &Api, index: usize, batch: Vec<Transaction>) -> Result<Vec<TxResult>, ApiError> {
     let (chain_id, hub) = api.identity().await?;
     let one = async |tx: Transaction| {
         let hash = derive::tx_hash(chain_id, hub, &tx);

@@ -14,7 +14,6 @@ mod topics;
 
 use crate::access::Caller;
 use crate::api::Api;
-use crate::backend::Backend;
 use crate::call::Call;
 use crate::error::{ApiError, Code};
 use crate::events::ApiEvent;
@@ -37,7 +36,7 @@ use xln_net::{Mail, Mailbox, Session, mailbox};
 pub const ID_BYTES_MAX: usize = 128;
 
 /// Turns a request into a session.
-pub(crate) async fn upgrade<B: Backend>(api: Api<B>, stop: watch::Receiver<bool>, request: Request) -> Response {
+pub(crate) async fn upgrade(api: Api, stop: watch::Receiver<bool>, request: Request) -> Response {
     let from = rest::peer(&request);
     let (mut parts, _) = request.into_parts();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
@@ -53,8 +52,8 @@ pub(crate) async fn upgrade<B: Backend>(api: Api<B>, stop: watch::Receiver<bool>
 }
 
 /// One connection.
-struct ApiSession<B: Backend> {
-    api: Api<B>,
+struct ApiSession {
+    api: Api,
     mailbox: Mailbox<ApiEvent>,
     from: IpAddr,
     caller: Option<(Caller, Instant)>,
@@ -84,8 +83,8 @@ enum Work {
     Acknowledge(Ack),
 }
 
-impl<B: Backend> ApiSession<B> {
-    fn new(api: Api<B>, mailbox: Mailbox<ApiEvent>, from: IpAddr) -> Self {
+impl ApiSession {
+    fn new(api: Api, mailbox: Mailbox<ApiEvent>, from: IpAddr) -> Self {
         api.0.metrics.session_opened();
         ApiSession { api, mailbox, from, caller: None }
     }
@@ -172,13 +171,13 @@ impl<B: Backend> ApiSession<B> {
     }
 }
 
-impl<B: Backend> Drop for ApiSession<B> {
+impl Drop for ApiSession {
     fn drop(&mut self) {
         self.api.0.metrics.session_closed();
     }
 }
 
-impl<B: Backend> Session for ApiSession<B> {
+impl Session for ApiSession {
     type Event = ApiEvent;
 
     fn text(&mut self, frame: String) -> impl Future<Output = Option<String>> + Send + 'static {

@@ -1,6 +1,5 @@
 //! Subscriptions of a session: only to what its account may see.
 
-use crate::backend::Backend;
 use crate::call::Call;
 use crate::error::{ApiError, Code};
 use crate::events::ApiEvent;
@@ -27,7 +26,7 @@ fn check_count(count: usize, field: &str) -> Result<(), ApiError> {
 }
 
 /// A user subscribes only to topics of its own objects; others' are unknown to it.
-async fn check_visible<B: Backend>(call: &Call<B>, topic: Topic, field: &str) -> Result<(), ApiError> {
+async fn check_visible(call: &Call, topic: Topic, field: &str) -> Result<(), ApiError> {
     let seen = match topic {
         Topic::Block => Ok(()),
         Topic::Entity(id) => call.visible_entity(id).await.map(|_| ()),
@@ -41,7 +40,7 @@ async fn check_visible<B: Backend>(call: &Call<B>, topic: Topic, field: &str) ->
 }
 
 /// Makes symbols known, so that events can be written without asking the state.
-async fn know_symbols<B: Backend>(call: &Call<B>) -> Result<(), ApiError> {
+async fn know_symbols(call: &Call) -> Result<(), ApiError> {
     let known = call.read(|server| {
         let pairs = server.assets().take(SYMBOLS_MAX).map(|info| (info.id, info.symbol.clone()));
         pairs.collect::<Vec<_>>()
@@ -54,8 +53,8 @@ async fn know_symbols<B: Backend>(call: &Call<B>) -> Result<(), ApiError> {
     Ok(())
 }
 
-async fn join<B: Backend>(
-    call: &Call<B>,
+async fn join(
+    call: &Call,
     mailbox: &Mailbox<ApiEvent>,
     wishes: Vec<(Topic, Option<u64>)>,
     field: &str,
@@ -83,8 +82,8 @@ async fn join<B: Backend>(
 }
 
 /// `subscribe`.
-pub(super) async fn subscribe<B: Backend>(
-    call: &Call<B>,
+pub(super) async fn subscribe(
+    call: &Call,
     mailbox: &Mailbox<ApiEvent>,
     wish: &Subscribe,
 ) -> Result<Subscribed, ApiError> {
@@ -99,11 +98,7 @@ pub(super) async fn subscribe<B: Backend>(
 }
 
 /// `resume`: from behind the last event seen.
-pub(super) async fn resume<B: Backend>(
-    call: &Call<B>,
-    mailbox: &Mailbox<ApiEvent>,
-    wish: &Resume,
-) -> Result<Subscribed, ApiError> {
+pub(super) async fn resume(call: &Call, mailbox: &Mailbox<ApiEvent>, wish: &Resume) -> Result<Subscribed, ApiError> {
     check_count(wish.topics.len(), "topics")?;
     let next = |last: u64| Some(last.saturating_add(1));
     let topics = wish.topics.iter().map(|(name, last)| parse(name, "topics").map(|topic| (topic, next(*last))));
@@ -112,11 +107,7 @@ pub(super) async fn resume<B: Backend>(
 }
 
 /// `unsubscribe`.
-pub(super) fn unsubscribe<B: Backend>(
-    call: &Call<B>,
-    mailbox: &Mailbox<ApiEvent>,
-    wish: &Topics,
-) -> Result<Unsubscribed, ApiError> {
+pub(super) fn unsubscribe(call: &Call, mailbox: &Mailbox<ApiEvent>, wish: &Topics) -> Result<Unsubscribed, ApiError> {
     check_count(wish.channels.len(), "channels")?;
     let topics = wish.channels.iter().map(|name| parse(name, "channels")).collect::<Result<Vec<_>, _>>()?;
     let ended = topics.into_iter().filter(|topic| call.api.0.topics.unsubscribe(mailbox, *topic));
@@ -124,11 +115,7 @@ pub(super) fn unsubscribe<B: Backend>(
 }
 
 /// `ack`.
-pub(super) fn acknowledge<B: Backend>(
-    call: &Call<B>,
-    mailbox: &Mailbox<ApiEvent>,
-    ack: Ack,
-) -> Result<Acked, ApiError> {
+pub(super) fn acknowledge(call: &Call, mailbox: &Mailbox<ApiEvent>, ack: Ack) -> Result<Acked, ApiError> {
     call.api.0.topics.acknowledge(mailbox, parse(&ack.topic, "topic")?, ack.seq);
     Ok(Acked { topic: ack.topic, seq: ack.seq })
 }

@@ -289,7 +289,7 @@ async fn a_session_survives_bad_frames() {
         (r#"{"id":1,"method":"no.such"}"#, 4000, "unknown_method"),
         (r#"{"id":1,"method":"ping","params":{"x":1}}"#, 4000, "unknown_field"),
         (r#"{"id":1,"method":"entity.get","params":{}}"#, 4000, "missing_field"),
-        (r#"{"id":1,"method":"entity.get","params":[1]}"#, 4100, "invalid_value"),
+        (r#"{"id":1,"method":"entity.get","params":[1]}"#, 4000, "malformed"),
         (r#"{"id":1,"method":"subscribe","params":{"channels":["block"],"from":0}}"#, 4100, "invalid_value"),
         (r#"{"id":1,"method":"subscribe","params":{"channels":["block"],"from":"then"}}"#, 4100, "invalid_value"),
         (r#"{"id":1,"method":"htlc.create","params":{}}"#, 4010, "not_available"),

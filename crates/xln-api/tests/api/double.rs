@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use xln_api::Api;
 use xln_api::backend::{
-    Backend, BlockId, Confirmed, Dependency, HostedCall, HubInfo, NewKey, NewSigner, NewSignerError, ReceiptProof,
-    Request, StoredBlock, StoredReceipt, SubmitError, Unavailable,
+    Backend, BlockId, Confirmed, Dependency, HostedCall, HubInfo, NewKey, NewSigner, NewSignerError, Question,
+    ReceiptProof, Request, StoredBlock, StoredReceipt, SubmitError, Unavailable, Working,
 };
 use xln_crypto::{TokenKey, VerifiedTx, derive, secp, verify};
 use xln_machine::mempool::Refusal;
@@ -14,7 +14,7 @@ use xln_machine::{Input, Server};
 use xln_merkle::{HashFunction, list};
 use xln_types::chain::{ChainFact, FactKind, FactPosition};
 use xln_types::codec::Blob;
-use xln_types::entry::{Command, Genesis};
+use xln_types::entry::{Authority, Command, Genesis};
 use xln_types::{Address, Amount, Asset, AssetId, AssetInfo, EntityId, Hash, Receipt, SignerId, Transaction, TxHash};
 
 pub(crate) const CHAIN_ID: u64 = 31337;
@@ -36,7 +36,7 @@ struct Inner {
     state: Mutex<State>,
     clock_ms: AtomicU64,
     info: HubInfo,
-    api: OnceLock<Api<Double>>,
+    api: OnceLock<Api>,
     full: AtomicBool,
     failed: AtomicBool,
 }
@@ -94,7 +94,7 @@ impl Double {
         }))
     }
 
-    pub(crate) fn publish_to(&self, api: Api<Double>) {
+    pub(crate) fn publish_to(&self, api: Api) {
         assert!(self.0.api.set(api).is_ok(), "one API for each node");
     }
 
@@ -182,7 +182,9 @@ impl Double {
 
     fn hosted(&self, call: &HostedCall) -> Result<VerifiedTx, SubmitError> {
         let state = self.state();
-        let nonce = state.server.next_nonce(call.from).ok_or(SubmitError::UnknownSender)?;
+        let authority = Authority::Account { account: call.account };
+        state.server.admits(call.from, &call.body, authority).map_err(SubmitError::Rejected)?;
+        let nonce = state.server.next_nonce(call.from).unwrap_or_default();
         let tx = Transaction {
             kind: call.body.kind(),
             from: call.from,
@@ -206,6 +208,8 @@ impl Double {
         let (from, nonce, timestamp) = (tx.from, tx.nonce, tx.timestamp);
         let decoded = state.server.decode(tx).map_err(|_| SubmitError::MalformedBody)?;
         let verified = verify::verify(decoded, &TokenKey::new([3; 32])).map_err(SubmitError::Signature)?;
+        let admitted = state.server.admits(from, verified.body(), verified.authority());
+        admitted.map_err(SubmitError::Rejected)?;
         if let Some(receipt) = state.receipts.get(&verified.hash()) {
             return Err(SubmitError::Known(Box::new(receipt.clone())));
         }
@@ -213,20 +217,13 @@ impl Double {
         if xln_types::tx::TIMESTAMP_SKEW_S_MAX < timestamp.abs_diff(now_s) {
             return Err(SubmitError::TimestampOutside { now_s });
         }
-        let expected = state.server.next_nonce(from).ok_or(SubmitError::UnknownSender)?;
+        let expected = state.server.next_nonce(from).unwrap_or_default();
         if nonce == expected { Ok(verified) } else { Err(SubmitError::Refused(Refusal::Repeat { expected })) }
     }
 }
 
-impl Backend for Double {
-    async fn read<T: Send + 'static>(&self, question: impl FnOnce(&Server) -> T + Send) -> Result<T, Unavailable> {
-        if self.0.failed.load(Ordering::SeqCst) {
-            return Err(Unavailable::Storage);
-        }
-        Ok(question(&self.state().server))
-    }
-
-    async fn submit(&self, request: Request) -> Result<Confirmed, SubmitError> {
+impl Double {
+    fn take(&self, request: Request) -> Result<Confirmed, SubmitError> {
         if self.0.full.load(Ordering::SeqCst) {
             return Err(SubmitError::Overloaded);
         }
@@ -247,7 +244,7 @@ impl Backend for Double {
         Ok(Confirmed { receipt: self.execute(&input), nonce })
     }
 
-    async fn create_signer(&self, new: NewSigner) -> Result<(SignerId, [u8; 33]), NewSignerError> {
+    fn make_signer(&self, new: NewSigner) -> Result<(SignerId, [u8; 33]), NewSignerError> {
         let ((signer, public_key), hosted) = match &new.key {
             NewKey::Generated => {
                 let number = {
@@ -265,8 +262,28 @@ impl Backend for Double {
         }
         let (owner, metadata, key) = (new.owner, new.metadata, Blob(public_key.to_vec()));
         let command = Command::RegisterSigner { signer, public_key: key, owner, hosted, metadata };
-        self.submit(Request::Command(command)).await?;
+        self.take(Request::Command(command))?;
         Ok((signer, public_key))
+    }
+}
+
+impl Backend for Double {
+    fn ask<'a>(&'a self, question: Question<'a>) -> Working<'a, Result<(), Unavailable>> {
+        Box::pin(async move {
+            if self.0.failed.load(Ordering::SeqCst) {
+                return Err(Unavailable::Storage);
+            }
+            question(&self.state().server);
+            Ok(())
+        })
+    }
+
+    fn submit(&self, request: Request) -> Working<'_, Result<Confirmed, SubmitError>> {
+        Box::pin(async move { self.take(request) })
+    }
+
+    fn create_signer(&self, new: NewSigner) -> Working<'_, Result<(SignerId, [u8; 33]), NewSignerError>> {
+        Box::pin(async move { self.make_signer(new) })
     }
 
     fn receipt(&self, hash: TxHash) -> Option<StoredReceipt> {

@@ -3,7 +3,7 @@
 use crate::client::{ALICE, BOB, Hub, OPERATOR, pair, toward};
 use crate::double::{Double, native};
 use serde_json::json;
-use xln_api::backend::Backend;
+use xln_api::backend::read;
 use xln_types::chain::FactKind;
 use xln_types::{Amount, EntityId, OperationId, Side};
 
@@ -103,10 +103,9 @@ async fn payments_over_the_hub_name_the_leg() {
 
 fn operation(node: &Double, id: &str) -> (EntityId, Amount, OperationId) {
     let id: OperationId = id.parse().expect("an id");
-    let found =
-        futures_util::FutureExt::now_or_never(node.read(move |server| {
-            server.operation(id).map(|operation| (operation.entity, operation.amount, operation.id))
-        }));
+    let found = futures_util::FutureExt::now_or_never(read(node, move |server| {
+        server.operation(id).map(|operation| (operation.entity, operation.amount, operation.id))
+    }));
     found.expect("at once").expect("available").expect("known")
 }
 

@@ -4,7 +4,7 @@ use crate::client::{ALICE, BOB, Hub, pair, toward};
 use crate::double::{HUB_SECRET, signer_of};
 use serde_json::{Value, json};
 use xln_api::proof::{ProofFile, Subject};
-use xln_types::{Address, EntityId, Path, SignerId};
+use xln_types::{Address, AssetId, EntityId, Path, SignerId};
 
 fn verify(file: &Value, hub: Address) -> Result<Subject, String> {
     let file: ProofFile = serde_json::from_value(file.clone()).map_err(|error| error.to_string())?;
@@ -78,7 +78,7 @@ async fn a_record_is_proven_present_or_absent() {
     let prove = async |path: Path| alice.get(&format!("/proofs/{path}")).await;
     let present = prove(Path::entity(signer, entity)).await;
     assert!(matches!(verify(&present, hub_signer), Ok(Subject::Record { value: Some(_), .. })));
-    let absent = prove(Path::metadata(signer, entity)).await;
+    let absent = prove(Path::reserve(signer, entity, AssetId([5; 32]))).await;
     assert!(matches!(verify(&absent, hub_signer), Ok(Subject::Record { value: None, .. })), "{absent}");
     for (pointer, copy) in altered(&present) {
         assert!(verify(&copy, hub_signer).is_err(), "{pointer}");

@@ -12,7 +12,7 @@ use xln_types::{
     Rejection, Side, SignerId,
 };
 
-/// Most operations that one deep block's time ends (`docs/spec`, depositary).
+/// Most operations that one deep block's time ends (DP-4).
 const EXPIRED_OPERATIONS_MAX: usize = 1024;
 
 impl Shadow<'_> {

@@ -6,7 +6,9 @@ use crate::place::Place;
 use crate::records::{EntityRecord, Held, Reserve, SignerRecord};
 use xln_crypto::{derive, secp};
 use xln_types::tx::{CreateEntity, Scheme, TxType, UpdateEntity};
-use xln_types::{Address, Amount, AssetId, Authority, Board, Body, EntityId, Hash, Path, Rejection, SignerId, Transaction};
+use xln_types::{
+    Address, Amount, AssetId, Authority, Board, Body, EntityId, Hash, Path, Rejection, SignerId, Transaction,
+};
 
 /// Bytes of the token id in a hosted call's signature.
 const TOKEN_ID_BYTES: usize = 16;

@@ -106,7 +106,7 @@ impl Server {
     }
 
     /// Runs `act`; a refusal undoes all that it did.
-    fn undoing(&mut self, act: impl FnOnce(&mut Server) -> Result<(), Rejection>) -> Result<(), Rejection> {
+    pub(super) fn undoing(&mut self, act: impl FnOnce(&mut Server) -> Result<(), Rejection>) -> Result<(), Rejection> {
         let mark = self.journal.undos.len();
         let result = act(self);
         if result.is_err() {
@@ -115,7 +115,16 @@ impl Server {
         result
     }
 
-    fn apply_transaction(&mut self, at: At, verified: &VerifiedTx) -> Result<(), Rejection> {
+    /// Whether this authority may act for the sender at all. Asked at the door too: the hash that names a transaction doesn't cover
+    /// its signature (TX-2), so one that a stranger signed must not take the place of the sender's own.
+    ///
+    /// # Errors
+    /// `UnknownSender`, `NotAuthorized`, `NotHosted`, `UnknownSigner`.
+    pub fn admits(&self, from: Address, body: &Body, authority: Authority) -> Result<(), Rejection> {
+        self.sender(from, body).and_then(|sender| self.authorise(sender, authority))
+    }
+
+    pub(super) fn apply_transaction(&mut self, at: At, verified: &VerifiedTx) -> Result<(), Rejection> {
         let (tx, authority) = (verified.tx(), verified.authority());
         let sender = self.sender(tx.from, verified.body())?;
         self.authorise(sender, authority)?;

@@ -9,7 +9,7 @@ use xln_crypto::derive;
 use xln_types::asset::{DECIMALS_MAX, SYMBOL_BYTES_MAX};
 use xln_types::entry::Command;
 use xln_types::tx::METADATA_BYTES_MAX;
-use xln_types::{AssetInfo, Event, Rejection};
+use xln_types::{AssetInfo, Event, Rejection, SignerId};
 
 /// Most assets that a hub may know.
 pub const ASSETS_MAX: usize = 100_000;
@@ -20,6 +20,10 @@ impl Server {
             Command::RegisterSigner { signer, public_key, owner, hosted, metadata } => {
                 if METADATA_BYTES_MAX < metadata.0.len() {
                     return Err(Rejection::TooLarge { limit: METADATA_BYTES_MAX as u64 });
+                }
+                // CH-7: nobody has the key of address 0, and its record would stand at the server's own path (ST-3).
+                if *signer == SignerId::ZERO {
+                    return Err(Rejection::UnknownSigner {});
                 }
                 if self.signer_index.get(signer).is_some() {
                     return Err(Rejection::AlreadyExists {});

@@ -128,7 +128,11 @@ impl Server {
             }
         };
         match undo {
-            Undo::Server(before) => note(Path::SERVER, &|| rlp(Some(before)), &|| rlp(Some(&self.record))),
+            Undo::Server(before) => {
+                // Before the first fact there is no record.
+                let before = Some(before).filter(|before| **before != ServerRecord::default());
+                note(Path::SERVER, &|| rlp(before), &|| rlp(Some(&self.record)));
+            }
             Undo::Signer(handle, before) => {
                 let now = self.signers.at(*handle);
                 note(Path::signer(now.id), &|| rlp(before.as_deref()), &|| rlp(Some(now)));

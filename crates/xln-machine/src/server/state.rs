@@ -19,7 +19,7 @@ use xln_types::{
 /// How many operations that ended are remembered for `depositary.status`; their receipts stay in the log.
 pub const ENDED_OPERATIONS_MAX: usize = 65_536;
 
-/// The server's own record in the state tree.
+/// The server's own record in the state tree; there is none before the first fact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, RlpEncodable, RlpDecodable)]
 pub struct ServerRecord {
     /// The last chain fact taken: none before it is taken again (DP-3).
@@ -151,7 +151,6 @@ impl Server {
             self.assets.insert(info.id, info.clone());
             self.journal.note_asset(info.id);
         }
-        self.journal.note_server(self.record);
         let changes = self.drain_changes();
         self.write_changes(&changes);
         let _ = self.tree.commit();

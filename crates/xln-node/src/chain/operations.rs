@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
-use xln_api::backend::{Backend, Request};
+use xln_api::backend::Request;
 use xln_chain::calldata::{self, Authority};
 use xln_chain::digest::{self, Diff, Domain};
 use xln_chain::signing::{Envelope, Prepared, sign_for};
@@ -103,7 +103,7 @@ impl<D: Disk + 'static> Operations<D> {
     }
 
     async fn round(&mut self) {
-        let Ok(tasks) = self.node.read(tasks).await else { return };
+        let Ok(tasks) = self.node.shared().read(tasks).await else { return };
         self.rest.retain(|id, _| tasks.iter().any(|task| task.operation.id == *id));
         let now = Instant::now();
         for task in tasks {
@@ -283,7 +283,7 @@ impl<D: Disk + 'static> Operations<D> {
 
     async fn sent(&self, operation: OperationId, raw: Vec<Blob>) -> Result<(), Failure> {
         let request = Request::Command(Command::Broadcast { operation, raw });
-        match self.node.submit(request).await {
+        match self.node.execute(request).await {
             Ok(_) => Ok(()),
             Err(error) => Err(Failure::Later(error.to_string())),
         }

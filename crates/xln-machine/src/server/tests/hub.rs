@@ -156,9 +156,11 @@ impl Hub {
         self.assets.get(symbol).copied().unwrap_or(AssetId([0xee; 32]))
     }
 
-    /// Applies an input, and compares the state before and after it with what its receipt says (TX-5).
+    /// Applies an input, and compares the state before and after it with what its receipt says (TX-5). Before that, it is played
+    /// once and refused at the very end: whatever it did is undone.
     pub(super) fn apply(&mut self, input: &Input) -> Receipt {
         let before = Image::of(&self.server);
+        before.check_undone(&mut self.server, self.now_ms, input);
         let receipt = self.apply_unseen(input);
         before.check_receipt(&self.server, input, &receipt);
         receipt

@@ -3,12 +3,23 @@
 //! sender's nonce (**TX-5**), each channel's shares sum to its collateral, and what a reserve sums over channels is that sum
 //! (**CH-13**).
 
-use crate::entity::EntityRecord;
+use crate::arena::Handle;
+use crate::channel::Channel;
+use crate::depositary::{Operation, OperationKind};
+use crate::entity::{Entity, EntityRecord};
+use crate::machine::At;
+use crate::server::state::ServerRecord;
 use crate::server::{Input, Server};
 use crate::signer::Signer;
-use std::collections::BTreeMap;
-use xln_types::codec::{Blob, Decodable, Encodable, decode};
-use xln_types::{Path, Receipt, Side, SignerId};
+use std::collections::{BTreeMap, BTreeSet};
+use xln_types::codec::{Blob, Encodable, decode};
+use xln_types::{Amount, AssetId, Body, Path, Receipt, Rejection, Side, SignerId};
+
+/// Checks what must hold at any moment, whatever happened.
+pub(super) fn check(server: &Server) {
+    Image::of(server).check_tree(server);
+    check_sums(server);
+}
 
 /// What stood in a server at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +35,10 @@ fn rlp(record: &impl Encodable) -> Blob {
 
 impl Image {
     pub(super) fn of(server: &Server) -> Image {
-        let mut records = BTreeMap::from([(Path::SERVER, rlp(&server.record))]);
+        let mut records = BTreeMap::new();
+        if server.record != ServerRecord::default() {
+            records.insert(Path::SERVER, rlp(&server.record));
+        }
         records.extend(server.signers.iter().map(|signer| (Path::signer(signer.id), rlp(signer))));
         records.extend(server.assets.iter().map(|(id, info)| (Path::asset(*id), rlp(info))));
         let waiting = server.unclaimed.iter();
@@ -41,8 +55,7 @@ impl Image {
             records.insert(Path::channel(left, head.left, head.id), rlp(head));
             records.insert(Path::channel(right, head.right, head.id), rlp(&head.left));
             let lines = channel.lines.iter();
-            records
-                .extend(lines.map(|(asset, line)| (Path::line(left, head.left, head.id, *asset), rlp(line))));
+            records.extend(lines.map(|(asset, line)| (Path::line(left, head.left, head.id, *asset), rlp(line))));
         }
         Image { records, indexes: indexes(server) }
     }
@@ -64,8 +77,29 @@ impl Image {
         check_sums(server);
     }
 
+    /// ADR 1: of an input that is refused after its last step nothing is left, not even the nonce's use.
+    pub(super) fn check_undone(&self, server: &mut Server, now_ms: u64, input: &Input) {
+        let at = At { now_ms, sequence: server.sequence() };
+        let refused = server.undoing(|server| {
+            match input {
+                Input::Transaction(tx) => server.apply_transaction(at, tx)?,
+                Input::Fact(fact) => server.apply_fact(at, fact)?,
+                Input::Command(command) => server.apply_command(at, command)?,
+            }
+            Err(Rejection::HubOnly {})
+        });
+        assert!(refused.is_err());
+        let after = Image::of(server);
+        assert_eq!(self.changes_to(&after), [], "undone: {input:?}");
+        assert_eq!(self.indexes, after.indexes, "undone: {input:?}");
+        let journal = &server.journal;
+        let left = journal.undos.len() + journal.events.len() + journal.effects.len() + journal.ended.len();
+        assert_eq!(left, 0, "the journal is spent: {input:?}");
+        check_sums(server);
+    }
+
     fn changes_to(&self, after: &Image) -> Vec<(Path, Blob, Blob)> {
-        let paths: std::collections::BTreeSet<_> = self.records.keys().chain(after.records.keys()).collect();
+        let paths: BTreeSet<_> = self.records.keys().chain(after.records.keys()).collect();
         let both = paths.into_iter().map(|path| {
             let of = |image: &Image| image.records.get(path).cloned().unwrap_or_default();
             (*path, of(self), of(after))
@@ -77,9 +111,106 @@ impl Image {
     pub(super) fn check_tree(&self, server: &Server) {
         let mut tree = server.tree.clone();
         let _ = tree.commit();
-        let held: BTreeMap<&[u8], &[u8]> = tree.reader_entries();
-        let expected: BTreeMap<&[u8], &[u8]> =
-            self.records.iter().map(|(path, record)| (path.0.as_slice(), record.0.as_slice())).collect();
-        assert_eq!(held, expected, "the tree holds what the arenas hold");
+        let reader = tree.reader();
+        let held = reader.iter().map(|(key, value)| (Path(key.try_into().expect("117 bytes")), Blob(value.to_vec())));
+        let held = Image { records: held.collect(), indexes: String::new() };
+        assert_eq!(
+            held.changes_to(self),
+            [],
+            "the tree holds what the arenas hold: (path, in the tree, in the arenas)"
+        );
     }
+}
+
+/// An entity's record, metadata and policies, its reserves and operations; of a deleted one only what was never taken out.
+fn entity_records(server: &Server, handle: Handle<Entity>) -> Vec<(Path, Blob)> {
+    let entity = server.entities.at(handle);
+    let (signer, id) = (entity.record.signer, entity.record.id);
+    let depositary = server.depositary(handle);
+    assert_eq!((depositary.signer, depositary.entity), (signer, id));
+    let reserves = depositary.reserves.iter().map(|(asset, reserve)| (Path::reserve(signer, id, *asset), rlp(reserve)));
+    let operations = depositary.operations.iter();
+    let operations = operations.map(|(operation, record)| (Path::operation(signer, id, *operation), rlp(record)));
+    let mut records: Vec<_> = reserves.chain(operations).collect();
+    if !entity.deleted {
+        records.push((Path::entity(signer, id), rlp(&entity.record)));
+        records.push((Path::metadata(signer, id), rlp(&entity.metadata)));
+        let policies = entity.policies.iter();
+        records.extend(policies.map(|policy| (Path::policy(signer, id, policy.asset), rlp(policy))));
+    }
+    records
+}
+
+fn indexes(server: &Server) -> String {
+    let signers: Vec<_> = server.signers.iter().map(|signer| server.signer_index.get(&signer.id)).collect();
+    let addresses = server.entities.iter().map(|entity| entity.record.id.address());
+    let entities: Vec<_> = addresses.map(|address| server.entity_index.get(&address)).collect();
+    let channels: Vec<_> = server.channels.iter().map(|channel| server.channel_index.get(&channel.head.id)).collect();
+    let numbers = 0..u32::try_from(server.entities.len()).expect("few");
+    let pairs: Vec<_> = numbers
+        .clone()
+        .flat_map(|left| numbers.clone().map(move |right| (left, right)))
+        .filter_map(|pair| server.pair_index.get(&pair).map(|channel| (pair, channel)))
+        .collect();
+    assert_eq!(pairs.len(), channels.len(), "each channel stands under its pair");
+    let by_entity = &server.entity_channels;
+    format!("{signers:?} {entities:?} {channels:?} {pairs:?} {by_entity:?} {:?}", server.ended_operations)
+}
+
+/// TX-2, TX-5: nothing changed, or the nonce of the transaction's sender went up by one.
+fn is_nonce_of_sender(changed: &[(Path, Blob, Blob)], input: &Input) -> bool {
+    let (Input::Transaction(tx), [(path, old, new)]) = (input, changed) else { return changed.is_empty() };
+    if matches!(tx.body(), Body::CreateEntity(_)) {
+        let [before, after] = [old, new].map(|record| decode::<Signer>(&record.0).expect("a signer"));
+        let sent = before.id.address() == tx.tx().from && *path == Path::signer(before.id);
+        return sent && before.nonce == tx.tx().nonce && after == Signer { nonce: before.nonce + 1, ..before };
+    }
+    let [before, after] = [old, new].map(|record| decode::<EntityRecord>(&record.0).expect("an entity"));
+    let sent = before.id.address() == tx.tx().from && *path == Path::entity(before.signer, before.id);
+    sent && before.nonce == tx.tx().nonce && after == EntityRecord { nonce: before.nonce + 1, ..before }
+}
+
+/// CH-13, and what stands in two places: sums over channels, what operations hold, and the indexes of operations.
+fn check_sums(server: &Server) {
+    let mut operations = BTreeMap::new();
+    for handle in server.entities.handles() {
+        let depositary = server.depositary(handle);
+        operations.extend(depositary.operations.values().map(|operation| (operation.id, (handle, operation))));
+        let channels: Vec<&Channel> = server.channels_of(handle).collect();
+        for (asset, reserve) in &depositary.reserves {
+            let lines = channels.iter().filter_map(|channel| {
+                let side = channel.side_of(depositary.entity).expect("its own");
+                channel.line(*asset).map(|line| (side, line))
+            });
+            let (mut net, mut owed, mut granted) = (0, 0, 0);
+            for (side, line) in lines {
+                net += line.share(side).0;
+                owed += line.owed(side).0;
+                granted += line.granted(side).0;
+            }
+            let kept = (reserve.net.0, reserve.owed.0, reserve.granted.0);
+            assert_eq!(kept, (net, owed, granted), "CH-13: sums over channels");
+            let under_way = |kind| sum(depositary.operations.values(), kind, *asset);
+            assert_eq!(reserve.allocating, under_way(OperationKind::Allocate), "DP-1");
+            assert_eq!(reserve.withdrawing, under_way(OperationKind::Withdraw), "DP-4");
+        }
+    }
+    for channel in server.channels.iter() {
+        for (asset, line) in &channel.lines {
+            for side in [Side::Left, Side::Right] {
+                let own = operations.values().map(|(_, operation)| *operation);
+                let own = own.filter(|it| it.channel == channel.head.id && it.side == side);
+                assert_eq!(line.held(side), sum(own, OperationKind::Settle, *asset), "DP-5: what is held is under way");
+            }
+            let shares = line.share(Side::Left).0 + line.share(Side::Right).0;
+            assert_eq!(shares, line.collateral.0.cast_signed(), "CH-13: shares sum to collateral");
+        }
+    }
+    let owners: BTreeMap<_, _> = operations.iter().map(|(id, (handle, _))| (*id, *handle)).collect();
+    let ends: BTreeSet<_> = operations.values().map(|(_, operation)| (operation.valid_until_s, operation.id)).collect();
+    assert_eq!((&server.operation_owner, &server.deadlines), (&owners, &ends), "operations are found by id and end");
+}
+
+fn sum<'a>(operations: impl Iterator<Item = &'a Operation>, kind: OperationKind, asset: AssetId) -> Amount {
+    Amount(operations.filter(|it| it.kind == kind && it.asset == asset).map(|it| it.amount.0).sum())
 }

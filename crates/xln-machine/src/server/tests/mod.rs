@@ -21,6 +21,7 @@ mod payments;
 mod policies;
 mod proofs;
 mod queries;
+mod records;
 mod reserves;
 mod script;
 mod settlements;

@@ -1,0 +1,131 @@
+//! `xln proof`: fetches what proves a receipt or a record, and checks it offline, with nothing but the file and the hub's address
+//! (**TX-6**, **ST-2**).
+
+use crate::failure::Failure;
+use crate::show;
+use crate::verbs::caller::CallerArgs;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use xln_api::proof::{ProofFile, Proven, Subject};
+use xln_types::Address;
+
+/// Longest proof file that is read.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// The verbs of `xln proof`.
+#[derive(Subcommand)]
+pub(crate) enum Proof {
+    /// Fetches the proof of a sealed transaction by its hash, or of a state record by its path.
+    Get(Get),
+    /// Checks a proof file. Needs no network.
+    Verify(Verify),
+}
+
+/// The options of `xln proof get`.
+#[derive(Args)]
+pub(crate) struct Get {
+    /// A transaction's hash (a payment's id), or a record's 117-byte path.
+    id: String,
+    /// Where to put the file; stdout if absent.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    caller: CallerArgs,
+}
+
+/// The options of `xln proof verify`.
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// The file that `xln proof get` wrote.
+    file: PathBuf,
+    /// The address of the hub's signer, from a source that you trust.
+    #[arg(long)]
+    hub: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs one of them.
+pub(crate) async fn run(proof: Proof) -> Result<(), Failure> {
+    match proof {
+        Proof::Get(get) => fetch(get).await,
+        Proof::Verify(verify) => check(&verify),
+    }
+}
+
+async fn fetch(get: Get) -> Result<(), Failure> {
+    let ask = get.caller.ask().await?;
+    let answer = ask.get(&format!("/proofs/{}", get.id)).await?;
+    match &get.out {
+        None => println!("{answer:#}"),
+        Some(path) => {
+            std::fs::write(path, format!("{answer:#}\n"))
+                .map_err(|error| Failure::World(format!("{}: {error}", path.display())))?;
+            if !get.caller.json {
+                println!("Check it with: xln proof verify {} --hub <address of the hub's signer>", path.display());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check(verify: &Verify) -> Result<(), Failure> {
+    let hub: Address = verify.hub.parse().map_err(|error| Failure::Usage(format!("--hub {}: {error}", verify.hub)))?;
+    let outcome = read(&verify.file)?;
+    let outcome = outcome.and_then(|file| file.verify(hub).map_err(|error| error.to_string()));
+    match outcome {
+        Ok(proven) => {
+            let answer = shown(&proven);
+            if verify.json {
+                println!("{answer}");
+            } else {
+                print!("{}", show::value(&answer));
+                println!("Proven: the hub of {hub} signed this.");
+            }
+            Ok(())
+        }
+        Err(reason) => {
+            if verify.json {
+                println!("{}", json!({ "ok": false, "reason": reason }));
+            }
+            Err(Failure::Check(format!("not proven: {reason}")))
+        }
+    }
+}
+
+/// A file that can't be read is the world's fault; one that isn't a proof proves nothing.
+fn read(path: &Path) -> Result<Result<ProofFile, String>, Failure> {
+    let failed = |error: std::io::Error| Failure::World(format!("{}: {error}", path.display()));
+    let length = std::fs::metadata(path).map_err(failed)?.len();
+    if FILE_BYTES_MAX < length {
+        return Ok(Err(format!("malformed: the file has {length} bytes, at most {FILE_BYTES_MAX} are read")));
+    }
+    let bytes = std::fs::read(path).map_err(failed)?;
+    Ok(serde_json::from_slice(&bytes).map_err(|error| format!("malformed: {error}")))
+}
+
+fn shown(proven: &Proven) -> Value {
+    let header = &proven.header;
+    let mut answer = json!({
+        "ok": true, "block": header.number.to_string(), "timestamp": header.timestamp_ms / 1000,
+        "state_root": header.state_root.to_string(),
+    });
+    let subject = match &proven.subject {
+        Subject::Receipt { receipt, index } => json!({
+            "kind": "receipt", "hash": receipt.hash.to_string(), "index": index, "seq": receipt.sequence,
+            "status": if receipt.is_executed() { "executed" } else { "rejected" },
+            "reason": receipt.rejection().map(|rejection| rejection.reason()),
+            "changes": receipt.changes.len(),
+        }),
+        Subject::Record { path, value } => json!({
+            "kind": "record", "path": path.to_string(), "present": value.is_some(),
+            "value": value.as_deref().map(xln_client::key::hex),
+        }),
+    };
+    if let (Some(all), Some(more)) = (answer.as_object_mut(), subject.as_object()) {
+        all.extend(more.clone());
+    }
+    answer
+}
