@@ -10,8 +10,8 @@ use xln_types::{Hash, Receipt, TxHash};
 
 /// Most receipts at hand.
 pub const HISTORY_RECEIPTS_MAX: usize = 200_000;
-/// Most blocks at hand: a day of them.
-pub const HISTORY_BLOCKS_MAX: usize = 864_000;
+/// Most blocks at hand: nearly three hours of them, some 60 MB.
+pub const HISTORY_BLOCKS_MAX: usize = 100_000;
 
 struct Kept {
     block: StoredBlock,

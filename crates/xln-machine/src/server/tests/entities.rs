@@ -15,6 +15,8 @@ fn entities_are_founded_with_gapless_salts() {
         a create salt 2
         b create salt 1
         a1 open a2
+        hub create salt 0                  => WrongSalt { expected: 1 }
+        hub create salt 1
         nonce a 0
         nonce a1 1
         ",
