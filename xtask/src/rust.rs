@@ -7,7 +7,7 @@ use crate::step::{Failure, Outcome, output, run};
 use std::collections::BTreeSet;
 
 /// Turns on the flows against a real anvil.
-const ANVIL: [&str; 2] = ["--features", "xln-chain/anvil"];
+const ANVIL: [&str; 2] = ["--features", "xln-chain/anvil,xln/anvil"];
 /// What the name of a test that compares with a committed root, or of its module, contains.
 const GOLDEN: &str = "golden";
 

@@ -39,6 +39,7 @@ sol! {
         function allocate(Allocation calldata a, bytes32 counterparty, Board calldata board, bytes calldata signatures) external;
         function settle(Settlement calldata s, bytes32 left, bytes32 right, Board calldata leftBoard, bytes calldata leftSignatures, Board calldata rightBoard, bytes calldata rightSignatures) external;
 
+        function eip712Domain() external view returns (bytes1 fields, string memory name, string memory version, uint256 chainId, address verifyingContract, bytes32 salt, uint256[] memory extensions);
         function entities() external view returns (address);
         function assetId(Asset calldata asset) external view returns (bytes32);
         function assetOf(bytes32 id) external view returns (Asset memory asset, bool registered);

@@ -171,6 +171,37 @@ pub trait Chain: Send + Sync {
         Ok((amount("collateral", found.amount)?, balance("collateral", found.ondelta)?))
     }
 
+    /// Makes sure that this is the chain of that id and that our depositary stands at the address. Coins sent to a contract that isn't one
+    /// are gone, and facts of another chain aren't ours (DP-3): whoever sends or follows asks this first, and again after each
+    /// interruption.
+    async fn check_identity(&self, chain_id: u64, depositary: Address) -> Result<(), ChainError> {
+        let found = self.chain_id().await?;
+        if found != chain_id {
+            let (expected, found) = (chain_id.to_string(), found.to_string());
+            return Err(ChainError::Foreign { what: "chain id", expected, found });
+        }
+        let nothing = |found: &str| ChainError::Foreign {
+            what: "depositary",
+            expected: format!("the Depositary contract at {depositary}"),
+            found: found.to_owned(),
+        };
+        let answer = match self.call(&view(depositary, IDepositary::eip712DomainCall {}.abi_encode())).await {
+            Ok(answer) => answer,
+            Err(ChainError::Reverted { .. }) => return Err(nothing("another contract")),
+            Err(error) => return Err(error),
+        };
+        if answer.is_empty() {
+            return Err(nothing("no contract"));
+        }
+        let domain = returned::<IDepositary::eip712DomainCall>("eip712Domain", &answer);
+        let is_ours = domain.is_ok_and(|domain| {
+            (domain.name.as_str(), domain.version.as_str()) == ("XLN", "1")
+                && domain.chainId == U256::from(chain_id)
+                && domain.verifyingContract.0.0 == depositary.0
+        });
+        if is_ours { Ok(()) } else { Err(nothing("another contract")) }
+    }
+
     /// The last counter that settled this channel.
     async fn settle_counter(&self, depositary: Address, channel: ChannelId) -> Result<u64, ChainError> {
         let call = IDepositary::settleCounterCall { channel: channel.0.into() };

@@ -43,6 +43,16 @@ pub enum ChainError {
         /// What is wrong.
         what: String,
     },
+    /// Another chain than the one that the hub stands on, or no depositary of ours at the address.
+    #[error("not the hub's chain: {what}: expected={expected} found={found}")]
+    Foreign {
+        /// What differs.
+        what: &'static str,
+        /// What the hub stands on.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// The chain changed between two questions; ask again.
     #[error("chain moved while it was read: block={block}")]
     Moved {

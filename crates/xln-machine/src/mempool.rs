@@ -8,8 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xln_types::{Address, Amount};
 
-/// Most transactions that wait in all.
+/// Most transactions that wait for their turn alone, not counting those behind a gap.
 pub const MEMPOOL_ITEMS_MAX: usize = 131_072;
+/// Most transactions that wait behind a gap, of all senders: whoever signs ahead of its turn keeps nobody out who doesn't.
+pub const PARKED_ITEMS_MAX: usize = 16_384;
 /// Most transactions of one sender that wait.
 pub const SENDER_ITEMS_MAX: usize = 32_768;
 /// How far ahead of its turn a nonce may be.
@@ -53,6 +55,10 @@ struct Sender<T> {
     expected: u64,
     numbered: BTreeMap<u64, Item<T>>,
     next: VecDeque<Item<T>>,
+    /// How many of the numbered follow each other from `expected` on; the others are parked behind a gap.
+    run: u64,
+    /// How many were parked when last counted.
+    parked: usize,
     /// Under which key this sender stands among those whose turn it is.
     ready: Option<(u8, u64)>,
 }
@@ -78,7 +84,31 @@ impl<T> Sender<T> {
             _ => self.numbered.remove(&self.expected),
         };
         self.expected = self.expected.saturating_add(1);
+        self.run = self.run.saturating_sub(1);
         item
+    }
+
+    /// The nonce that closes the gap: one past the run.
+    fn gap(&self) -> u64 {
+        self.expected.saturating_add(self.run)
+    }
+
+    /// The state went on without the mempool.
+    fn expect(&mut self, expected: u64) {
+        self.run = self.run.saturating_sub(expected.saturating_sub(self.expected));
+        self.expected = expected;
+        self.extend();
+    }
+
+    /// Lets the run grow over what follows it.
+    fn extend(&mut self) {
+        while self.numbered.contains_key(&self.gap()) && self.gap() != u64::MAX {
+            self.run = self.run.saturating_add(1);
+        }
+    }
+
+    fn parked(&self) -> usize {
+        self.numbered.len().saturating_sub(usize::try_from(self.run).unwrap_or(usize::MAX))
     }
 }
 
@@ -90,11 +120,13 @@ pub struct Mempool<T> {
     ready: BTreeSet<(u8, u64, Address)>,
     arrivals: u64,
     items: usize,
+    /// Of which behind a gap.
+    parked: usize,
 }
 
 impl<T> Default for Mempool<T> {
     fn default() -> Self {
-        Mempool { senders: BTreeMap::new(), ready: BTreeSet::new(), arrivals: 0, items: 0 }
+        Mempool { senders: BTreeMap::new(), ready: BTreeSet::new(), arrivals: 0, items: 0, parked: 0 }
     }
 }
 
@@ -116,16 +148,20 @@ impl<T> Mempool<T> {
         fee: Amount,
         payload: T,
     ) -> Result<(), (Refusal, T)> {
-        if MEMPOOL_ITEMS_MAX <= self.items {
+        if MEMPOOL_ITEMS_MAX <= self.items.saturating_sub(self.parked) {
             return Err((Refusal::Full, payload));
         }
         let sender = self.senders.entry(from).or_insert_with(|| Sender {
             expected,
             numbered: BTreeMap::new(),
             next: VecDeque::new(),
+            run: 0,
+            parked: 0,
             ready: None,
         });
-        sender.expected = sender.expected.max(expected);
+        if sender.expected < expected {
+            sender.expect(expected);
+        }
         let expected = sender.expected;
         let refusal = match turn {
             _ if SENDER_ITEMS_MAX <= sender.len() => Some(Refusal::Full),
@@ -133,6 +169,7 @@ impl<T> Mempool<T> {
                 Some(Refusal::Repeat { expected })
             }
             Turn::Nonce(nonce) if expected.saturating_add(NONCE_GAP_MAX) < nonce => Some(Refusal::TooFar { expected }),
+            Turn::Nonce(nonce) if nonce != sender.gap() && PARKED_ITEMS_MAX <= self.parked => Some(Refusal::Full),
             _ => None,
         };
         if let Some(refusal) = refusal {
@@ -144,6 +181,7 @@ impl<T> Mempool<T> {
         match turn {
             Turn::Nonce(nonce) => {
                 sender.numbered.insert(nonce, item);
+                sender.extend();
             }
             Turn::Next => sender.next.push_back(item),
         }
@@ -159,6 +197,13 @@ impl<T> Mempool<T> {
         self.items = self.items.saturating_sub(usize::from(item.is_some()));
         self.settle(from);
         item.map(|item| item.payload)
+    }
+
+    /// True when this transaction of the sender's waits behind a gap.
+    pub fn is_parked(&self, from: Address, nonce: u64) -> bool {
+        self.senders
+            .get(&from)
+            .is_some_and(|sender| sender.gap() <= nonce && sender.numbered.contains_key(&nonce) && nonce != u64::MAX)
     }
 
     /// How many wait.
@@ -193,6 +238,8 @@ impl<T> Mempool<T> {
                     removed.extend(sender.numbered.remove(&nonce).map(|item| item.payload));
                     self.items = self.items.saturating_sub(1);
                 }
+                sender.run = 0;
+                sender.extend();
             }
             self.settle(from);
         }
@@ -202,6 +249,9 @@ impl<T> Mempool<T> {
     /// Puts the sender where its head belongs, or forgets it when nothing waits.
     fn settle(&mut self, from: Address) {
         let Some(sender) = self.senders.get_mut(&from) else { return };
+        let parked = sender.parked();
+        self.parked = self.parked.saturating_sub(sender.parked).saturating_add(parked);
+        sender.parked = parked;
         if let Some((class, arrival)) = sender.ready.take() {
             self.ready.remove(&(class, arrival, from));
         }

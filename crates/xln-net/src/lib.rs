@@ -5,10 +5,12 @@
 //!
 //! - [`Topics`] numbers the events of every topic densely from 1, keeps the newest, and fills the mailboxes that subscribed.
 //! - [`mailbox`] is a session's bounded queue of events; a reader too slow for it is told so and dropped, never waited for.
+//! - [`http::serve`] bounds connections and the time for a request's head.
 //! - [`run`] drives one WebSocket connection: submissions in order, answers as they finish, many to a flush.
 //!
 //! Read [`topics`] first, then [`session`] for what a session promises, then `pump` for how.
 
+pub mod http;
 pub mod mailbox;
 mod pump;
 pub mod session;

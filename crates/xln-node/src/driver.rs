@@ -68,7 +68,7 @@ pub fn run<W: World>(mut engine: Engine<W>, mail: &Receiver<Letter>, clock: &imp
         {
             engine.note_processed(now.saturating_duration_since(since), std::mem::take(&mut unapplied.count));
         }
-        if next_block <= now {
+        if next_block <= now || engine.is_block_full() {
             engine.seal(clock.now_ms());
             blocks += 1;
             if blocks.is_multiple_of(STALE_BLOCKS) {
@@ -83,17 +83,29 @@ pub fn run<W: World>(mut engine: Engine<W>, mail: &Receiver<Letter>, clock: &imp
             break;
         }
     }
-    while engine.has_work() {
-        engine.execute(clock.now_ms());
-    }
-    engine.seal(clock.now_ms());
+    finish(&mut engine, clock);
     while !engine.is_quiet() {
         match mail.recv_timeout(Duration::from_secs(10)) {
             Ok(letter) => engine.take(letter.mail),
             Err(_) => break,
         }
+        // What a lagging log had held up goes on.
+        finish(&mut engine, clock);
     }
     engine.close()
+}
+
+/// Executes all that is ready, and seals it.
+fn finish<W: World>(engine: &mut Engine<W>, clock: &impl Clock) {
+    loop {
+        while engine.has_work() {
+            engine.execute(clock.now_ms());
+        }
+        if !engine.has_open_entries() {
+            break;
+        }
+        engine.seal(clock.now_ms());
+    }
 }
 
 /// Waits for the first piece of mail unless there is work at hand, then takes what is there; true when told to stop.

@@ -8,6 +8,7 @@
 
 use crate::history::History;
 use crate::shared::Shared;
+use alloy_rlp::Encodable;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,7 +28,14 @@ use xln_types::{
 pub const TURN_INPUTS_MAX: usize = 512;
 /// Past this many bytes waiting for the disk nothing more is executed: the mempool fills and sheds.
 pub const LOG_QUEUED_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Most chain facts and commands that wait.
+/// Past this many bytes of entries a turn ends: with one more entry its record still fits the log.
+pub const TURN_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Past this many bytes of receipts a block is full and is sealed before its time: with one more receipt its record still fits the log.
+pub const BLOCK_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most askers that wait for a signed transaction that another sent first.
+pub const JOINED_ASKERS_MAX: usize = 16_384;
+/// With so many chain facts and commands waiting, commands are shed. Facts never are: a fact that came after one that was refused
+/// would make it stale (DP-3), so whoever brings them bounds them.
 pub const FIRST_QUEUE_MAX: usize = 65_536;
 
 /// What the engine acts upon.
@@ -75,14 +83,32 @@ pub enum Mail {
     Stop,
 }
 
+/// Who waits for an answer, and whether it has a place at the door to give back.
+struct Asker {
+    reply: Reply,
+    holds_place: bool,
+}
+
+impl From<Reply> for Asker {
+    fn from(reply: Reply) -> Asker {
+        Asker { reply, holds_place: true }
+    }
+}
+
+impl Asker {
+    fn without_place(reply: Reply) -> Asker {
+        Asker { reply, holds_place: false }
+    }
+}
+
 enum Waiting {
-    Hosted(HostedCall, Reply),
-    Signed(VerifiedTx, Reply),
+    Hosted(HostedCall, Asker),
+    Signed(VerifiedTx, Asker),
 }
 
 /// What was executed and waits for its record to be durable.
 enum Unspoken {
-    Batch { record: u64, answers: Vec<(Option<Reply>, Confirmed)>, effects: Vec<Effect> },
+    Batch { record: u64, answers: Vec<(Option<Asker>, Confirmed)>, effects: Vec<Effect> },
     Block { record: u64, block: Box<SealedBlock> },
 }
 
@@ -97,7 +123,11 @@ pub struct Engine<W: World> {
     first: VecDeque<(Input, Reply)>,
     /// Askers of a signed transaction that is on its way: the same bytes wait for the same receipt.
     joined: HashMap<TxHash, Vec<Reply>>,
+    /// How many of them there are.
+    joined_askers: usize,
     unspoken: VecDeque<Unspoken>,
+    /// Bytes of the receipts that aren't sealed yet.
+    open_bytes: usize,
     failed: bool,
 }
 
@@ -110,6 +140,7 @@ impl<W: World> Engine<W> {
         outlet: W::Outlet,
         token_key: TokenKey,
     ) -> Engine<W> {
+        let open_bytes = shared.history().open_bytes();
         Engine {
             shared,
             log,
@@ -119,7 +150,9 @@ impl<W: World> Engine<W> {
             mempool: Mempool::default(),
             first: VecDeque::new(),
             joined: HashMap::new(),
+            joined_askers: 0,
             unspoken: VecDeque::new(),
+            open_bytes,
             failed: false,
         }
     }
@@ -135,18 +168,13 @@ impl<W: World> Engine<W> {
             {
                 self.answer(reply, Err(SubmitError::Unavailable(Unavailable::Storage)));
             }
-            Mail::Command(command, reply) => self.take_first(Input::Command(command), reply),
-            Mail::Fact(fact, reply) => self.take_first(Input::Fact(fact), reply),
+            Mail::Command(_, reply) if FIRST_QUEUE_MAX <= self.first.len() => {
+                self.answer(reply, Err(SubmitError::Overloaded));
+            }
+            Mail::Command(command, reply) => self.first.push_back((Input::Command(command), reply)),
+            Mail::Fact(fact, reply) => self.first.push_back((Input::Fact(fact), reply)),
             Mail::Hosted(call, reply) => self.take_hosted(call, reply),
             Mail::Signed(tx, reply) => self.take_signed(tx, reply),
-        }
-    }
-
-    fn take_first(&mut self, input: Input, reply: Reply) {
-        if FIRST_QUEUE_MAX <= self.first.len() {
-            self.answer(reply, Err(SubmitError::Overloaded));
-        } else {
-            self.first.push_back((input, reply));
         }
     }
 
@@ -156,7 +184,7 @@ impl<W: World> Engine<W> {
             Err(rejection) => return self.answer(reply, Err(SubmitError::Rejected(rejection))),
         };
         let (from, fee) = (call.from, call.fee);
-        let pushed = self.mempool.push(from, expected, Turn::Next, fee, Waiting::Hosted(call, reply));
+        let pushed = self.mempool.push(from, expected, Turn::Next, fee, Waiting::Hosted(call, reply.into()));
         self.pushed(pushed);
     }
 
@@ -170,10 +198,18 @@ impl<W: World> Engine<W> {
             return self.answer(reply, Err(SubmitError::Known(Box::new(stored.receipt))));
         }
         if let Some(askers) = self.joined.get_mut(&tx.hash()) {
+            if JOINED_ASKERS_MAX <= self.joined_askers {
+                return self.answer(reply, Err(SubmitError::Overloaded));
+            }
+            self.joined_askers += 1;
+            self.shared.leave();
             return askers.push(reply);
         }
         let (hash, nonce, fee) = (tx.hash(), tx.tx().nonce, tx.tx().fee);
-        let pushed = self.mempool.push(from, expected, Turn::Nonce(nonce), fee, Waiting::Signed(tx, reply));
+        // The mempool bounds these: one that waits behind a gap, maybe for minutes, holds no place at the door.
+        self.shared.leave();
+        let asker = Asker::without_place(reply);
+        let pushed = self.mempool.push(from, expected, Turn::Nonce(nonce), fee, Waiting::Signed(tx, asker));
         if pushed.is_ok() {
             self.joined.insert(hash, Vec::new());
         }
@@ -188,8 +224,8 @@ impl<W: World> Engine<W> {
     }
 
     fn pushed(&mut self, pushed: Result<(), (xln_machine::mempool::Refusal, Waiting)>) {
-        if let Err((refusal, Waiting::Hosted(_, reply) | Waiting::Signed(_, reply))) = pushed {
-            self.answer(reply, Err(SubmitError::Refused(refusal)));
+        if let Err((refusal, Waiting::Hosted(_, asker) | Waiting::Signed(_, asker))) = pushed {
+            self.answer(asker, Err(SubmitError::Refused(refusal)));
         }
     }
 
@@ -198,9 +234,20 @@ impl<W: World> Engine<W> {
         !self.failed
             && (!self.first.is_empty() || self.mempool.has_ready())
             && self.log.queued_bytes() <= LOG_QUEUED_BYTES_MAX
+            && !self.is_block_full()
     }
 
-    /// Executes what is ready, at most [`TURN_INPUTS_MAX`], and hands it to the log as one record.
+    /// True while something that was executed is in no block.
+    pub fn has_open_entries(&self) -> bool {
+        !self.failed && self.shared.server().has_open_entries()
+    }
+
+    /// True when the open block must be sealed before anything more is executed.
+    pub fn is_block_full(&self) -> bool {
+        BLOCK_BYTES_MAX <= self.open_bytes
+    }
+
+    /// Executes what is ready, at most [`TURN_INPUTS_MAX`] and as many bytes as a record bears, and hands it to the log as one record.
     pub fn execute(&mut self, now_ms: u64) {
         if !self.has_work() {
             return;
@@ -209,10 +256,14 @@ impl<W: World> Engine<W> {
         let mut server = shared.server_mut();
         let at_ms = now_ms.max(server.now_ms());
         let (mut entries, mut answers, mut effects) = (Vec::new(), Vec::new(), Vec::new());
-        while entries.len() < TURN_INPUTS_MAX {
+        let mut turn_bytes = 0;
+        while entries.len() < TURN_INPUTS_MAX && turn_bytes < TURN_BYTES_MAX && !self.is_block_full() {
             let Some((input, nonce, reply)) = self.next_input(&server, at_ms) else { break };
             let Outcome { receipt, effects: wished } = server.apply(at_ms, &input);
-            entries.push(input.to_entry());
+            let entry = input.to_entry();
+            turn_bytes += entry.length();
+            self.open_bytes += receipt.length();
+            entries.push(entry);
             effects.extend(wished);
             answers.push((reply, Confirmed { receipt, nonce }));
         }
@@ -230,18 +281,18 @@ impl<W: World> Engine<W> {
     }
 
     /// TX-4: facts and commands first, then the mempool's order.
-    fn next_input(&mut self, server: &Server, at_ms: u64) -> Option<(Input, Option<u64>, Option<Reply>)> {
+    fn next_input(&mut self, server: &Server, at_ms: u64) -> Option<(Input, Option<u64>, Option<Asker>)> {
         if let Some((input, reply)) = self.first.pop_front() {
-            return Some((input, None, Some(reply)));
+            return Some((input, None, Some(reply.into())));
         }
         match self.mempool.pop()? {
-            Waiting::Signed(tx, reply) => {
+            Waiting::Signed(tx, asker) => {
                 let nonce = Some(tx.tx().nonce);
-                Some((Input::Transaction(tx), nonce, Some(reply)))
+                Some((Input::Transaction(tx), nonce, Some(asker)))
             }
-            Waiting::Hosted(call, reply) => {
+            Waiting::Hosted(call, asker) => {
                 let (tx, nonce) = self.hosted(server, call, at_ms);
-                Some((Input::Transaction(tx), Some(nonce), Some(reply)))
+                Some((Input::Transaction(tx), Some(nonce), Some(asker)))
             }
         }
     }
@@ -269,6 +320,7 @@ impl<W: World> Engine<W> {
         let mut server = shared.server_mut();
         let at_ms = now_ms.max(server.now_ms());
         let block = server.seal(at_ms);
+        self.open_bytes = 0;
         let record = Record::Block { header: block.header.clone(), seal: block.seal, receipts: block.receipts.clone() };
         match self.write(&server, &record) {
             Ok(record) => self.unspoken.push_back(Unspoken::Block { record, block: Box::new(block) }),
@@ -303,15 +355,13 @@ impl<W: World> Engine<W> {
         self.shared.durable_to(durable);
     }
 
-    fn speak_batch(&mut self, answers: Vec<(Option<Reply>, Confirmed)>, effects: Vec<Effect>) {
+    fn speak_batch(&mut self, answers: Vec<(Option<Asker>, Confirmed)>, effects: Vec<Effect>) {
         let receipts: Vec<Receipt> = answers.iter().map(|(_, confirmed)| confirmed.receipt.clone()).collect();
         self.shared.history_mut().confirm(&receipts);
-        for (reply, confirmed) in answers {
-            for asker in self.joined.remove(&confirmed.receipt.hash).into_iter().flatten() {
-                self.answer(asker, Ok(confirmed.clone()));
-            }
-            if let Some(reply) = reply {
-                self.answer(reply, Ok(confirmed));
+        for (asker, confirmed) in answers {
+            self.answer_joined(confirmed.receipt.hash, || Ok(confirmed.clone()));
+            if let Some(asker) = asker {
+                self.answer(asker, Ok(confirmed));
             }
         }
         self.outlet.confirmed(&receipts);
@@ -340,25 +390,38 @@ impl<W: World> Engine<W> {
         self.shared.fail();
         let storage = || Err(SubmitError::Unavailable(Unavailable::Storage));
         let unspoken = std::mem::take(&mut self.unspoken);
-        let replies = unspoken.into_iter().flat_map(|unspoken| match unspoken {
-            Unspoken::Batch { answers, .. } => answers.into_iter().filter_map(|(reply, _)| reply).collect(),
+        let askers = unspoken.into_iter().flat_map(|unspoken| match unspoken {
+            Unspoken::Batch { answers, .. } => answers.into_iter().filter_map(|(asker, _)| asker).collect(),
             Unspoken::Block { .. } => Vec::new(),
         });
-        let mut replies: Vec<Reply> = replies.collect();
-        replies.extend(self.first.drain(..).map(|(_, reply)| reply));
-        replies.extend(self.joined.drain().flat_map(|(_, replies)| replies));
-        while let Some(Waiting::Hosted(_, reply) | Waiting::Signed(_, reply)) = self.mempool.pop() {
-            replies.push(reply);
-        }
-        for reply in replies {
-            self.answer(reply, storage());
+        let mut askers: Vec<Asker> = askers.collect();
+        askers.extend(self.first.drain(..).map(|(_, reply)| Asker::from(reply)));
+        askers.extend(self.joined.drain().flat_map(|(_, replies)| replies).map(Asker::without_place));
+        self.joined_askers = 0;
+        let mut waiting: Vec<Waiting> = std::iter::from_fn(|| self.mempool.pop()).collect();
+        // What waits for its turn never gets one now.
+        waiting.extend(self.mempool.remove_stale(|_, _| true));
+        askers.extend(waiting.into_iter().map(|(Waiting::Hosted(_, asker) | Waiting::Signed(_, asker))| asker));
+        for asker in askers {
+            self.answer(asker, storage());
         }
     }
 
-    fn answer(&self, reply: Reply, answer: Result<Confirmed, SubmitError>) {
-        self.shared.leave();
+    fn answer(&self, asker: impl Into<Asker>, answer: Result<Confirmed, SubmitError>) {
+        let Asker { reply, holds_place } = asker.into();
+        if holds_place {
+            self.shared.leave();
+        }
         // An asker who went away no longer wants to know.
         let _ = reply.send(answer);
+    }
+
+    /// Answers those who sent the same signed bytes as another.
+    fn answer_joined(&mut self, hash: TxHash, answer: impl Fn() -> Result<Confirmed, SubmitError>) {
+        for reply in self.joined.remove(&hash).into_iter().flatten() {
+            self.joined_askers = self.joined_askers.saturating_sub(1);
+            self.answer(Asker::without_place(reply), answer());
+        }
     }
 
     /// Drops numbered transactions that waited too long for their turn (their timestamp ran out).
@@ -369,14 +432,12 @@ impl<W: World> Engine<W> {
             Waiting::Hosted(..) => false,
         });
         for waiting in stale {
-            if let Waiting::Signed(tx, reply) = waiting {
+            if let Waiting::Signed(tx, asker) = waiting {
                 let expected = self.shared.server().next_nonce(tx.tx().from).unwrap_or(0);
                 let refusal = xln_machine::mempool::Refusal::Repeat { expected };
                 let refused = || Err(SubmitError::Refused(refusal));
-                for asker in self.joined.remove(&tx.hash()).into_iter().flatten() {
-                    self.answer(asker, refused());
-                }
-                self.answer(reply, refused());
+                self.answer_joined(tx.hash(), refused);
+                self.answer(asker, refused());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What is at hand of the past: the latest receipts and blocks, by hash and number, bounded. All of it stands in the log; older
 //! things are answered from there once the store indexes it.
 
+use alloy_rlp::Encodable;
 use std::collections::{HashMap, VecDeque};
 use xln_api::backend::{BlockId, ReceiptProof, StoredBlock, StoredReceipt};
 use xln_crypto::derive;
@@ -18,6 +19,11 @@ struct Kept {
     receipts: Vec<Receipt>,
 }
 
+/// Whether a receipt stands for its hash from now on.
+fn takes_over(known: Option<&Receipt>, receipt: &Receipt) -> bool {
+    known.is_none_or(|known| !known.is_executed() && receipt.is_executed())
+}
+
 /// The latest receipts and blocks.
 #[derive(Default)]
 pub struct History {
@@ -32,11 +38,20 @@ pub struct History {
 }
 
 impl History {
-    /// Notes executed inputs that are durable.
+    /// Notes executed inputs that are durable. Of several under one hash (a fact told twice) the first that took effect is kept,
+    /// else the first (TX-2).
     pub fn confirm(&mut self, receipts: &[Receipt]) {
         for receipt in receipts {
-            self.open.insert(receipt.hash, receipt.clone());
+            let known = self.open.get(&receipt.hash).or_else(|| self.sealed_receipt(receipt.hash));
+            if takes_over(known, receipt) {
+                self.open.insert(receipt.hash, receipt.clone());
+            }
         }
+    }
+
+    /// Bytes of the receipts that are in no block yet.
+    pub fn open_bytes(&self) -> usize {
+        self.open.values().map(Encodable::length).sum()
     }
 
     /// A block as it is kept and served.
@@ -55,7 +70,16 @@ impl History {
         let number = block.header.number;
         for (index, receipt) in receipts.iter().enumerate() {
             self.open.remove(&receipt.hash);
-            self.sealed.insert(receipt.hash, (number, index as u64));
+            let known = match self.sealed.get(&receipt.hash) {
+                // Of this very block, which isn't among the others yet.
+                Some((block, index)) if *block == number => {
+                    usize::try_from(*index).ok().and_then(|at| receipts.get(at))
+                }
+                _ => self.sealed_receipt(receipt.hash),
+            };
+            if takes_over(known, receipt) {
+                self.sealed.insert(receipt.hash, (number, index as u64));
+            }
         }
         self.receipts += receipts.len();
         self.by_hash.insert(block.hash, number);
@@ -64,8 +88,11 @@ impl History {
             let Some(oldest) = self.blocks.pop_front() else { break };
             self.by_hash.remove(&oldest.block.hash);
             self.receipts -= oldest.receipts.len();
+            let number = oldest.block.header.number;
             for receipt in &oldest.receipts {
-                self.sealed.remove(&receipt.hash);
+                if self.sealed.get(&receipt.hash).is_some_and(|(block, _)| *block == number) {
+                    self.sealed.remove(&receipt.hash);
+                }
             }
         }
     }
@@ -101,14 +128,18 @@ impl History {
         self.position(number).and_then(|position| self.blocks.get(position))
     }
 
+    fn sealed_receipt(&self, hash: TxHash) -> Option<&Receipt> {
+        let (number, index) = *self.sealed.get(&hash)?;
+        self.kept(number)?.receipts.get(usize::try_from(index).ok()?)
+    }
+
     /// A receipt by hash.
     pub fn receipt(&self, hash: TxHash) -> Option<StoredReceipt> {
         if let Some(receipt) = self.open.get(&hash) {
             return Some(StoredReceipt { receipt: receipt.clone(), sealed: None });
         }
-        let (number, index) = *self.sealed.get(&hash)?;
-        let receipt = self.kept(number)?.receipts.get(usize::try_from(index).ok()?)?.clone();
-        Some(StoredReceipt { receipt, sealed: Some((number, index)) })
+        let receipt = self.sealed_receipt(hash)?.clone();
+        Some(StoredReceipt { receipt, sealed: self.sealed.get(&hash).copied() })
     }
 
     /// All that proves a sealed receipt (TX-6).

@@ -27,6 +27,7 @@ use xln_chain::follower::FollowerOptions;
 use xln_chain::{Chain, ChainClient, ChainError};
 use xln_crypto::{TokenKey, derive, secp, verify};
 use xln_machine::server::{Effect, SealedBlock};
+use xln_net::http::HttpLimits;
 use xln_net::{TopicLimits, Topics};
 use xln_storage::{DiskError, LogError, LogOptions, LogWriter, RealDisk, sealed_file};
 use xln_types::entry::Genesis;
@@ -258,8 +259,8 @@ impl Node {
         chain_id: Option<u64>,
         progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<Running, NodeError> {
-        claim_folder(&config.data)?;
         let chain: Arc<dyn Chain> = Arc::new(ChainClient::http(&config.rpc)?);
+        claim_folder(&config.data)?;
         let keystore = Arc::new(Keystore::unlock(open_folder(&config.data, KEYS_FOLDER)?, password)?);
         let given = match hub_key {
             HubKey::Given(secret) => Some(keystore.insert(&secret)?.0),
@@ -278,6 +279,9 @@ impl Node {
             None if first_start => chain.chain_id().await?,
             None => 0,
         };
+        if first_start {
+            chain.check_identity(chain_id, config.depositary).await?;
+        }
         let topics = Topics::new(TopicLimits::default());
         let created = SystemClock.now_ms() / 1000;
         let founding = genesis(&config, chain_id, hub_signer, created)?;
@@ -338,10 +342,16 @@ impl Node {
         let options =
             FollowerOptions { depositary, confirmations: config.confirmations, first_block: config.first_block };
         let poll = Duration::from_millis(config.poll_ms);
-        let operations =
-            Operations::new(node.clone(), Arc::clone(&chain), keystore, Domain { chain_id, depositary }, hub_signer)?;
+        let operations = Operations::new(
+            node.clone(),
+            Arc::clone(&chain),
+            keystore,
+            Domain { chain_id, depositary },
+            hub_signer,
+            Arc::clone(&health),
+        )?;
         let tasks = vec![
-            tokio::spawn(facts::follow(node.clone(), chain, options, poll, health, stopped.clone())),
+            tokio::spawn(facts::follow(node.clone(), chain, chain_id, options, poll, health, stopped.clone())),
             tokio::spawn(operations.run(wake, stopped)),
         ];
         Ok(Running { node, api, stop, engine: Some(engine), tasks })
@@ -490,16 +500,8 @@ impl Running {
     /// Serves the API on `listener` until the node stops.
     pub fn serve(&mut self, listener: TcpListener) {
         let router = xln_api::router(&self.api, self.stop.subscribe());
-        let mut stopped = self.stop.subscribe();
-        self.tasks.push(tokio::spawn(async move {
-            let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
-            let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
-                let _ = stopped.wait_for(|stop| *stop).await;
-            });
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "the API stopped serving");
-            }
-        }));
+        let serving = xln_net::http::serve(listener, router, HttpLimits::default(), self.stop.subscribe());
+        self.tasks.push(tokio::spawn(serving));
     }
 
     /// True once the log has failed: only a restart recovers.

@@ -9,7 +9,7 @@ use xln_machine::{Outcome, Server};
 use xln_storage::{Disk, Log, LogError, LogOptions, Recovery};
 use xln_types::codec::{RlpError, decode};
 use xln_types::entry::Genesis;
-use xln_types::{BlockHeader, Entry, Receipt, Record};
+use xln_types::{BlockHeader, Entry, Receipt, Record, Seal};
 
 /// The log's name in the data folder.
 pub const LOG_NAME: &str = "hub";
@@ -42,7 +42,7 @@ pub enum RecoveryError {
     Diverged {
         /// The block's number.
         number: u64,
-        /// `header`, `seal` or `receipts`.
+        /// `header` or `seal`.
         part: &'static str,
     },
     /// A batch's time lies before the last one's.
@@ -88,9 +88,13 @@ impl Replay {
     /// # Errors
     /// [`RecoveryError`] when it can't follow the ones before.
     pub fn record(&mut self, sequence: u64, bytes: &[u8], witness: &mut impl Witness) -> Result<(), RecoveryError> {
-        match decode::<Record>(bytes).map_err(|reason| RecoveryError::Record { sequence, reason })? {
+        let canonical = |reason| RecoveryError::Record { sequence, reason };
+        if let Some((header, seal)) = Record::block_head(bytes).map_err(canonical)? {
+            return self.block(sequence, &header, &seal, witness);
+        }
+        match decode::<Record>(bytes).map_err(canonical)? {
             Record::Batch { at_ms, entries } => self.batch(sequence, at_ms, entries, witness),
-            Record::Block { header, seal: _, receipts } => self.block(sequence, &header, receipts, witness),
+            Record::Block { header, seal, receipts: _ } => self.block(sequence, &header, &seal, witness),
             Record::Signature { number, signature } => {
                 if let Ok(signature) = <[u8; 65]>::try_from(signature.0.as_slice()) {
                     self.history.sign(number, signature);
@@ -130,7 +134,7 @@ impl Replay {
         &mut self,
         sequence: u64,
         header: &BlockHeader,
-        receipts: Vec<Receipt>,
+        seal: &Seal,
         witness: &mut impl Witness,
     ) -> Result<(), RecoveryError> {
         let server = self.server.as_mut().ok_or(RecoveryError::Genesis { sequence })?;
@@ -140,16 +144,17 @@ impl Replay {
         let block = server.seal(header.timestamp_ms);
         self.open.clear();
         if self.strict {
+            // The header binds state, entries and receipts by their roots.
             let number = header.number;
-            if block.receipts != receipts {
-                return Err(RecoveryError::Diverged { number, part: "receipts" });
-            }
             if block.header != *header {
                 return Err(RecoveryError::Diverged { number, part: "header" });
             }
+            if block.seal != *seal {
+                return Err(RecoveryError::Diverged { number, part: "seal" });
+            }
         }
         witness.sealed(&block);
-        self.history.seal(History::stored(&block, None), receipts);
+        self.history.seal(History::stored(&block, None), block.receipts);
         Ok(())
     }
 

@@ -11,6 +11,8 @@ use tokio::process::{Child, ChildStdout, Command};
 
 /// How long a hub may take to say that it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often `/readyz` is asked.
+const READY_POLL: Duration = Duration::from_millis(5);
 /// How long it may take to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -26,7 +28,29 @@ pub(crate) struct DevHub {
 impl DevHub {
     /// Starts one on free ports over an empty folder.
     pub(crate) async fn start() -> Result<DevHub, Failure> {
-        let folder = tempfile::tempdir().map_err(Failure::world)?;
+        DevHub::start_over(tempfile::tempdir().map_err(Failure::world)?).await
+    }
+
+    /// Ends it without a warning, as a crash does, and starts another over what it left.
+    pub(crate) async fn crash_and_restart(mut self) -> Result<DevHub, Failure> {
+        self.child.kill().await.map_err(Failure::world)?;
+        DevHub::start_over(self.folder).await
+    }
+
+    /// Waits until `/readyz` says that every dependency works.
+    pub(crate) async fn until_ready(&self) -> Result<(), Failure> {
+        let client = xln_client::Client::new(self.field("api"))?;
+        let asking = async {
+            while client.raw("/readyz").await?.0 != 200 {
+                tokio::time::sleep(READY_POLL).await;
+            }
+            Ok::<(), Failure>(())
+        };
+        let late = |_| Failure::Check("`xln dev` isn't ready: see its /readyz".to_owned());
+        tokio::time::timeout(READY_TIMEOUT, asking).await.map_err(late)?
+    }
+
+    async fn start_over(folder: TempDir) -> Result<DevHub, Failure> {
         let program = std::env::current_exe().map_err(Failure::world)?;
         let mut command = Command::new(program);
         command.args(["dev", "--json", "--empty", "--listen", "127.0.0.1:0", "--rpc-listen", "127.0.0.1:0", "--data"]);

@@ -2,7 +2,7 @@
 
 use crate::examples::{self, Example};
 use crate::failure::Failure;
-use crate::serve::{bind, log, program, until_told};
+use crate::serve::{Told, bind, log, program};
 use crate::show;
 use clap::Args;
 use serde_json::json;
@@ -43,6 +43,7 @@ pub(crate) struct Dev {
 
 /// Serves until told to end.
 pub(crate) async fn run(dev: Dev) -> Result<(), Failure> {
+    let told = Told::listen()?;
     log(LevelFilter::WARN)?;
     let temporary = tempfile::tempdir().map_err(Failure::world)?;
     let data = dev.data.clone().unwrap_or_else(|| temporary.path().join("xln"));
@@ -73,7 +74,7 @@ pub(crate) async fn run(dev: Dev) -> Result<(), Failure> {
     } else {
         announce(&running, &examples, &place);
     }
-    until_told().await?;
+    told.wait().await;
     running.stop().await?;
     server.shutdown().await;
     Ok(())

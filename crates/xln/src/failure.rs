@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use std::process::ExitCode;
+use xln_chain::ChainError;
 use xln_client::ClientError;
 use xln_node::NodeError;
 
@@ -44,6 +45,7 @@ impl From<NodeError> for Failure {
             NodeError::Config(_)
             | NodeError::Foreign { .. }
             | NodeError::OtherHub { .. }
+            | NodeError::Chain(ChainError::Foreign { .. } | ChainError::Endpoint { .. })
             | NodeError::Keystore(KeystoreError::Password | KeystoreError::Weak) => Failure::Usage(error.to_string()),
             _ => Failure::World(error.to_string()),
         }

@@ -2,7 +2,7 @@
 //! keystore's password from the environment alone.
 
 use crate::failure::Failure;
-use crate::serve::{bind, log, until_told};
+use crate::serve::{Told, bind, log};
 use crate::show;
 use clap::Args;
 use serde_json::json;
@@ -39,6 +39,7 @@ pub(crate) struct Hub {
 
 /// Serves until told to end.
 pub(crate) async fn run(hub: Hub) -> Result<(), Failure> {
+    let told = Told::listen()?;
     log(LevelFilter::INFO)?;
     let as_json = hub.json;
     let config = configuration(hub)?;
@@ -67,7 +68,7 @@ pub(crate) async fn run(hub: Hub) -> Result<(), Failure> {
         println!("The hub is ready. Ctrl-C ends it.\n{}", show::value(&ready));
         println!("Its signer {signer} pays for gas: give it some of the chain's coin.");
     }
-    until_told().await?;
+    told.wait().await;
     Ok(running.stop().await?)
 }
 

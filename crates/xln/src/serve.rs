@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 
 /// The environment variable that says how much is logged: error, warn, info, debug, trace, off.
@@ -34,12 +34,25 @@ pub(crate) async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener,
     })
 }
 
-/// Returns when the process is told to end: Ctrl-C, or a supervisor's SIGTERM.
-pub(crate) async fn until_told() -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::world)?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Failure::world),
-        _ = terminate.recv() => Ok(()),
+/// Listens for being told to end: Ctrl-C, or a supervisor's SIGTERM. Made before anything else, so that none is missed.
+pub(crate) struct Told {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Told {
+    /// Listens from now on.
+    pub(crate) fn listen() -> Result<Told, Failure> {
+        let on = |kind| signal(kind).map_err(Failure::world);
+        Ok(Told { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
+    }
+
+    /// Returns once told.
+    pub(crate) async fn wait(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 

@@ -3,17 +3,20 @@
 use super::{Doubt, Shadow, doubt, require};
 use crate::records::{Held, OPERATION_SENT, Operation, SignerRecord};
 use xln_crypto::{derive, secp};
-use xln_types::{Command, Path};
+use xln_types::codec::Blob;
+use xln_types::{Address, Command, Path};
 
 impl Shadow<'_> {
     pub(super) fn command(&mut self, command: &Command) -> Result<(), Doubt> {
         match command {
             Command::RegisterSigner { signer, public_key, owner, hosted, metadata } => {
                 let path = Path::signer(*signer);
-                let new = path != Path::SERVER && self.get(&path).is_none();
-                require(new, "N-5", "a signer that isn't known yet", || signer.to_string())?;
+                require(path != Path::SERVER, "N-5", "a signer with an address", || signer.to_string())?;
                 let named = secp::signer_of_public_key(&public_key.0).ok().map(|(signer, _)| signer);
                 require(named == Some(*signer), "N-5", "the address of its key", || signer.to_string())?;
+                if let Some(Held::Signer(known)) = self.get(&path).cloned() {
+                    return self.take_over(path, known, *owner, u8::from(*hosted != 0), metadata);
+                }
                 let record = SignerRecord {
                     id: *signer,
                     public_key: public_key.clone(),
@@ -43,5 +46,23 @@ impl Shadow<'_> {
                 self.put_operation(Operation { status: OPERATION_SENT, raw: raw.clone(), ..known })
             }
         }
+    }
+
+    /// N-5: a known signer changes hands only to whoever has its key: it was handed over, or the account is the key's own.
+    fn take_over(
+        &mut self,
+        path: Path,
+        known: SignerRecord,
+        owner: Address,
+        hosted: u8,
+        metadata: &Blob,
+    ) -> Result<(), Doubt> {
+        let proven = hosted == 1 || owner == known.id.address();
+        let is_change = owner != known.owner || known.hosted < hosted;
+        let taken = proven && is_change && known.id != self.held.genesis.hub_signer;
+        require(taken, "N-5", "a signer that isn't known yet, or whose key was proven", || known.id.to_string())?;
+        let hosted = known.hosted.max(hosted);
+        self.put(path, Held::Signer(SignerRecord { owner, hosted, metadata: metadata.clone(), ..known }));
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ mod artifacts;
 mod dev;
 mod follow;
 mod fork;
+mod identity;
 mod rpc;
 mod story;
 mod submit;

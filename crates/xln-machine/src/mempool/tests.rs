@@ -145,6 +145,35 @@ fn a_full_mempool_refuses() {
     assert_eq!(pool.pop(), Some(8), "it pays, so it goes first");
 }
 
+/// TX-2: those who sign ahead of their turn fill their own part of the pool and keep nobody else out; the nonce that closes a gap is
+/// always taken, and what it frees counts as parked no longer.
+#[test]
+fn what_waits_behind_gaps_keeps_nobody_out() {
+    let mut pool = Mempool::default();
+    let sender = |number: usize| {
+        let mut address = [7; 20];
+        address[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        Address(address)
+    };
+    let ahead = 1..=NONCE_GAP_MAX;
+    let senders = PARKED_ITEMS_MAX / usize::try_from(NONCE_GAP_MAX).expect("few");
+    for number in 0..senders {
+        for nonce in ahead.clone() {
+            assert_eq!(pool.push(sender(number), 0, Turn::Nonce(nonce), Amount(0), 0), Ok(()));
+            assert!(pool.is_parked(sender(number), nonce));
+        }
+    }
+    assert_eq!(pool.push(A, 0, Turn::Nonce(1), Amount(9), 1), Err((Refusal::Full, 1)));
+    assert_eq!(pool.push(A, 0, Turn::Nonce(0), Amount(0), 2), Ok(()));
+    assert_eq!(pool.push(A, 0, Turn::Nonce(1), Amount(0), 3), Ok(()), "it follows what waits for its turn alone");
+    assert_eq!(pool.push(B, 0, Turn::Next, Amount(0), 4), Ok(()));
+    assert!(!pool.is_parked(A, 1));
+    assert_eq!((pool.pop(), pool.pop(), pool.pop(), pool.pop()), (Some(2), Some(3), Some(4), None));
+    assert_eq!(pool.push(sender(0), 0, Turn::Nonce(0), Amount(0), 5), Ok(()), "a gap may always be closed");
+    assert!(!pool.is_parked(sender(0), NONCE_GAP_MAX));
+    assert_eq!(pool.push(C, 0, Turn::Nonce(7), Amount(0), 6), Ok(()), "room again");
+}
+
 /// A pool that is nothing but a list: what it says is looked up anew each time.
 #[derive(Default)]
 struct List {

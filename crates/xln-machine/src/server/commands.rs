@@ -2,9 +2,10 @@
 //! are sent (**DP-4**).
 
 use super::state::Server;
+use crate::arena::Handle;
 use crate::depositary::{self, OperationStatus};
 use crate::machine::At;
-use crate::signer::Signer;
+use crate::signer::{self, Signer};
 use xln_crypto::derive;
 use xln_types::asset::{DECIMALS_MAX, SYMBOL_BYTES_MAX};
 use xln_types::entry::Command;
@@ -25,22 +26,25 @@ impl Server {
                 if *signer == SignerId::ZERO {
                     return Err(Rejection::UnknownSigner {});
                 }
-                if self.signer_index.get(signer).is_some() {
-                    return Err(Rejection::AlreadyExists {});
-                }
-                let (signer, owner) = (*signer, *owner);
-                self.add_signer(Signer {
-                    id: signer,
+                let hosted = u8::from(*hosted != 0);
+                let registered = Signer {
+                    id: *signer,
                     public_key: public_key.clone(),
-                    owner,
-                    hosted: u8::from(*hosted != 0),
+                    owner: *owner,
+                    hosted,
                     nonce: 0,
                     next_salt: 0,
                     entities: 0,
                     created_s: at.now_s(),
                     metadata: metadata.clone(),
-                });
-                self.journal.events.push(Event::SignerRegistered { signer });
+                };
+                match self.signer_index.get(signer) {
+                    None => {
+                        self.add_signer(registered);
+                    }
+                    Some(handle) => self.take_over(at, handle, registered)?,
+                }
+                self.journal.events.push(Event::SignerRegistered { signer: *signer });
                 Ok(())
             }
             Command::RegisterAsset { info } => self.register_asset(info),
@@ -54,6 +58,20 @@ impl Server {
                 self.step_depositary(at, owner, &message)
             }
         }
+    }
+
+    /// N-5: a key is public, so anyone can register it first; whoever proves to have it takes the signer over with all that it founded: by
+    /// handing the key over, or as the account that logs in with it.
+    fn take_over(&mut self, at: At, handle: Handle<Signer>, registered: Signer) -> Result<(), Rejection> {
+        let known = self.signers.at(handle);
+        let proven = registered.hosted == 1 || registered.owner == registered.id.address();
+        let is_change = known.owner != registered.owner || known.hosted < registered.hosted;
+        if !proven || !is_change || self.genesis.hub_signer == known.id {
+            return Err(Rejection::AlreadyExists {});
+        }
+        let Signer { owner, metadata, .. } = registered;
+        let hosted = known.hosted.max(registered.hosted);
+        self.step_signer(at, handle, &signer::Message::Own { owner, hosted, metadata })
     }
 
     /// N-4: an asset's id is the hash of what it names; its symbol is unique, plain and for people only.

@@ -2,10 +2,11 @@
 
 use super::state::Signer;
 use crate::machine::{At, Machine, MachineKind};
-use xln_types::{Hash, Path, Rejection};
+use xln_types::codec::Blob;
+use xln_types::{Address, Hash, Path, Rejection};
 
 /// What a signer is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// A transaction's turn has come: its nonce is used up, executed or rejected (TX-2).
     UseNonce {
@@ -19,6 +20,15 @@ pub enum Message {
     },
     /// One of its entities ended.
     Drop,
+    /// It is another account's from now on.
+    Own {
+        /// The account.
+        owner: Address,
+        /// 1: the hub holds the key.
+        hosted: u8,
+        /// Free bytes.
+        metadata: Blob,
+    },
 }
 
 impl Machine for Signer {
@@ -40,14 +50,19 @@ impl Machine for Signer {
 
     fn process(&self, _at: At, message: &Message) -> Result<Signer, Rejection> {
         let next = |number: u64| number.checked_add(1).ok_or(Rejection::OutOfRange {});
-        match *message {
-            Message::UseNonce { nonce } if nonce != self.nonce => Err(Rejection::WrongNonce { expected: self.nonce }),
-            Message::UseNonce { nonce } => Ok(Signer { nonce: next(nonce)?, ..self.clone() }),
-            Message::Found { salt } if salt != self.next_salt => Err(Rejection::WrongSalt { expected: self.next_salt }),
+        match message {
+            Message::UseNonce { nonce } if *nonce != self.nonce => Err(Rejection::WrongNonce { expected: self.nonce }),
+            Message::UseNonce { nonce } => Ok(Signer { nonce: next(*nonce)?, ..self.clone() }),
+            Message::Found { salt } if *salt != self.next_salt => {
+                Err(Rejection::WrongSalt { expected: self.next_salt })
+            }
             Message::Found { salt } => {
-                Ok(Signer { next_salt: next(salt)?, entities: next(self.entities)?, ..self.clone() })
+                Ok(Signer { next_salt: next(*salt)?, entities: next(self.entities)?, ..self.clone() })
             }
             Message::Drop => Ok(Signer { entities: self.entities.saturating_sub(1), ..self.clone() }),
+            Message::Own { owner, hosted, metadata } => {
+                Ok(Signer { owner: *owner, hosted: *hosted, metadata: metadata.clone(), ..self.clone() })
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! does them once. A deposit from a hosted signer's own account has no such id: its raw transactions are logged before they are
 //! sent, and sent again byte for byte.
 
+use crate::chain::ChainHealth;
 use crate::keystore::Keystore;
 use crate::node::Node;
 use std::collections::HashMap;
@@ -66,6 +67,7 @@ pub struct Operations<D: Disk> {
     keystore: Arc<Keystore<D>>,
     domain: Domain,
     submitter: Submitter,
+    health: Arc<ChainHealth>,
     /// When an operation may be tried (again).
     rest: HashMap<OperationId, Instant>,
 }
@@ -81,11 +83,12 @@ impl<D: Disk + 'static> Operations<D> {
         keystore: Arc<Keystore<D>>,
         domain: Domain,
         hub: SignerId,
+        health: Arc<ChainHealth>,
     ) -> Result<Operations<D>, crate::keystore::KeystoreError> {
         let submitter =
             keystore.with_secret(hub, |secret| Submitter::new(Arc::clone(&chain), domain.chain_id, secret))?;
         let submitter = submitter.map_err(|_| crate::keystore::KeystoreError::Unknown(hub))?;
-        Ok(Operations { node, chain, keystore, domain, submitter, rest: HashMap::new() })
+        Ok(Operations { node, chain, keystore, domain, submitter, health, rest: HashMap::new() })
     }
 
     /// Works until told to stop.
@@ -103,14 +106,18 @@ impl<D: Disk + 'static> Operations<D> {
     }
 
     async fn round(&mut self) {
-        let Ok(tasks) = self.node.shared().read(tasks).await else { return };
-        self.rest.retain(|id, _| tasks.iter().any(|task| task.operation.id == *id));
-        let now = Instant::now();
+        // Nothing is sent to a chain that the follower hasn't found to be the hub's.
+        if !self.health.get().0 {
+            return;
+        }
+        let (rest, now) = (&self.rest, Instant::now());
+        let asked = self.node.shared().read(|server| (due(server, rest, now), ended(server, rest))).await;
+        let Ok((tasks, ended)) = asked else { return };
+        for id in ended {
+            self.rest.remove(&id);
+        }
         for task in tasks {
             let id = task.operation.id;
-            if self.rest.get(&id).is_some_and(|until| now < *until) {
-                continue;
-            }
             let rest = match self.carry_out(&task).await {
                 // The follower brings what the chain recorded; until then it needs nothing more.
                 Ok(()) => Duration::from_millis(MINED_WAIT_MS),
@@ -142,8 +149,9 @@ impl<D: Disk + 'static> Operations<D> {
         if task.operation.status == OperationStatus::Pending {
             self.sent(task.operation.id, Vec::new()).await?;
         }
-        let mined = self.submitter.wait_mined(prepared.hash, MINED_WAIT_MS).await?;
-        if mined.succeeded { Ok(()) } else { Err(Failure::Later("mined and reverted".to_owned())) }
+        // Not waited for: on a chain of twelve-second blocks the next operation would wait as long. The follower brings what it did; one that
+        // reverted is tried, and so simulated, again after its rest.
+        Ok(())
     }
 
     fn withdraw_call(&self, task: &Task) -> Result<Vec<u8>, Failure> {
@@ -297,11 +305,17 @@ impl<D: Disk + 'static> Operations<D> {
     }
 }
 
-/// What is to be carried out, with all that it needs.
-fn tasks(server: &xln_machine::Server) -> Vec<Task> {
-    server
+/// What is to be carried out now, with all that it needs. What was never tried goes first, then what has rested longest: an operation that
+/// hangs (a recipient that refuses coins) holds up no other.
+fn due(server: &xln_machine::Server, rest: &HashMap<OperationId, Instant>, now: Instant) -> Vec<Task> {
+    let until = |operation: &Operation| rest.get(&operation.id).copied();
+    let mut due: Vec<&Operation> = server
         .operations()
         .filter(|operation| operation.status != OperationStatus::Waiting)
+        .filter(|operation| until(operation).is_none_or(|until| until <= now))
+        .collect();
+    due.sort_by_key(|operation| until(operation));
+    due.into_iter()
         .take(ROUND_OPERATIONS_MAX)
         .filter_map(|operation| {
             let board = |entity: EntityId| server.entity(entity).map(|entity| entity.record.board.clone());
@@ -313,4 +327,13 @@ fn tasks(server: &xln_machine::Server) -> Vec<Task> {
             Some(Task { operation: operation.clone(), asset, board: board(operation.entity)?, sides })
         })
         .collect()
+}
+
+/// Of those that rest, the ones that need nothing more.
+fn ended(server: &xln_machine::Server, rest: &HashMap<OperationId, Instant>) -> Vec<OperationId> {
+    let runs = |id: &OperationId| {
+        let status = server.operation(*id).map(|operation| operation.status);
+        status.is_some_and(|status| !matches!(status, OperationStatus::Done | OperationStatus::Failed))
+    };
+    rest.keys().filter(|id| !runs(id)).copied().collect()
 }

@@ -67,6 +67,13 @@ impl Parties {
         Ok(parties)
     }
 
+    /// The same parties at the same hub, which was started again: tokens end with its process.
+    pub(crate) async fn again(self, hub: &DevHub) -> Result<Parties, Failure> {
+        let mut client = Client::new(hub.field("api"))?;
+        client.login(&key(1)?).await?;
+        Ok(Parties { client, ..self })
+    }
+
     /// Brings money in for the payer, and waits until it is credited.
     async fn deposit(&self, hub: &DevHub) -> Result<(), Failure> {
         let malformed = || Failure::World("an id is malformed".to_owned());

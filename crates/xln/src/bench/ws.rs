@@ -42,13 +42,19 @@ pub(crate) async fn run(quick: bool, as_json: bool) -> Result<Vec<Row>, Failure>
     let bar = show::progress("ws", 7, as_json);
     let start = Instant::now();
     let hub = DevHub::start().await?;
-    let started = start.elapsed().as_secs_f64() * 1000.0;
-    let mut rows = vec![Row::at_most("start to ready", started, "ms", 2_000.0)];
+    hub.until_ready().await?;
+    let mut rows = vec![Row::at_most("start to /readyz", ms(start), "ms", 2_000.0)];
     let parties = Parties::found(&hub).await?;
     bar.inc(1);
     rows.extend(one_at_a_time(&parties, &hub, &size).await?);
     bar.inc(1);
     rows.extend(pipelined(&parties, &size).await?);
+    let start = Instant::now();
+    let hub = hub.crash_and_restart().await?;
+    hub.until_ready().await?;
+    let name = format!("restart after kill -9, {} payments in the log, to /readyz", size.pipelined);
+    rows.push(Row::at_most(name, ms(start), "ms", 5_000.0));
+    let parties = parties.again(&hub).await?;
     bar.inc(1);
     rows.extend(block_intervals(&parties, "idle", size.blocks, false).await?);
     bar.inc(1);
@@ -59,9 +65,14 @@ pub(crate) async fn run(quick: bool, as_json: bool) -> Result<Vec<Row>, Failure>
     rows.push(hosted_signatures(hub.scratch(), size.signatures)?);
     let start = Instant::now();
     hub.stop().await?;
-    rows.push(Row::at_most("stop, by Ctrl-C", start.elapsed().as_secs_f64() * 1000.0, "ms", 2_000.0));
+    rows.push(Row::at_most("stop, by Ctrl-C", ms(start), "ms", 2_000.0));
     bar.finish_and_clear();
     Ok(rows)
+}
+
+/// Milliseconds since then.
+fn ms(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1000.0
 }
 
 /// One request at a time over one connection: the answer comes when the payment is durable.

@@ -65,6 +65,34 @@ fn a_signer_is_registered_once() {
     assert_eq!(hub.apply(&command(signer("b"), 0, 0)).rejection(), None);
 }
 
+/// N-5: whoever registered somebody else's public key first loses the signer to whoever proves to have the key, and nobody else gets it.
+#[test]
+fn a_signer_goes_to_whoever_proves_to_have_its_key() {
+    let mut hub = Hub::new();
+    let key = signer("a");
+    let register = |hub: &mut Hub, owner, hosted| {
+        let (public_key, metadata) = (Blob(vec![2; 33]), Blob::default());
+        let command = Command::RegisterSigner { signer: key, public_key, owner, hosted, metadata };
+        hub.apply(&Input::Command(command)).rejection().cloned()
+    };
+    let owner = |hub: &Hub| hub.server.signer(key).map(|signer| (signer.owner, signer.hosted));
+    let (squatter, stranger, own) = (account("b"), account("c"), key.address());
+    assert_eq!(register(&mut hub, squatter, 0), None);
+    assert_eq!(register(&mut hub, stranger, 0), Some(Rejection::AlreadyExists {}), "a public key proves nothing");
+    assert_eq!(register(&mut hub, own, 0), None, "the account that logs in with this key");
+    assert_eq!(owner(&hub), Some((own, 0)));
+    assert_eq!(register(&mut hub, own, 0), Some(Rejection::AlreadyExists {}), "nothing would change");
+    assert_eq!(register(&mut hub, squatter, 0), Some(Rejection::AlreadyExists {}));
+    assert_eq!(register(&mut hub, stranger, 1), None, "the key itself was handed over");
+    assert_eq!(owner(&hub), Some((stranger, 1)));
+    assert_eq!(register(&mut hub, own, 0), None, "what is hosted stays so");
+    assert_eq!(owner(&hub), Some((own, 1)));
+    let (signer, owner) = (signer("hub"), signer("hub").address());
+    let (public_key, metadata) = (Blob(vec![2; 33]), Blob::default());
+    let command = Command::RegisterSigner { signer, public_key, owner, hosted: 1, metadata };
+    assert_eq!(hub.apply(&Input::Command(command)).rejection(), Some(&Rejection::AlreadyExists {}), "the hub's own");
+}
+
 /// CH-7, ST-3: address 0 is never a signer; its record would stand where the server's own does.
 #[test]
 fn address_zero_is_never_a_signer() {
