@@ -8,15 +8,17 @@ use crate::call::Call;
 use crate::directory::Directory;
 use crate::error::{ApiError, Code};
 use crate::events::ApiEvent;
-use crate::idempotency::Idempotency;
+use crate::idempotency::{Idempotency, Named, Turn};
 use crate::limits::{Limiter, Rates};
 use crate::method::{Action, Answer, Method};
 use crate::metrics::Metrics;
 use crate::payments::Payments;
+use crate::strict;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use xln_crypto::hash::keccak256_parts;
 use xln_net::{SessionLimits, Topics};
 use xln_types::EntityId;
 
@@ -160,6 +162,30 @@ impl Api {
         let answer = self.run(index, caller, params).await;
         self.0.metrics.count(index, answer.as_ref().err().map(|error| error.code));
         answer
+    }
+
+    /// Runs a method under a request id: once, however often and by whichever way it is asked for. `field` is where the id stood.
+    pub(crate) async fn call_once(
+        &self,
+        index: usize,
+        caller: Caller,
+        (id, field): (&str, &'static str),
+        params: String,
+    ) -> Answer {
+        if self.method(index).is_none_or(|method| method.reads) {
+            return self.call(index, Some(caller), &params).await;
+        }
+        let request = keccak256_parts(&[&index.to_be_bytes(), strict::minified(&params).as_bytes()]);
+        let named = Named { account: caller.account, id, field, request };
+        let now_ms = self.0.backend.now_ms();
+        let own = self.clone();
+        match self.0.idempotency.turn(named, now_ms)? {
+            Turn::First(first) => first.run(async move { own.call(index, Some(caller), &params).await }).await,
+            Turn::Later(later) => {
+                self.admit(index, Some(&caller))?;
+                later.answer().await
+            }
+        }
     }
 
     async fn run(&self, index: usize, caller: Option<Caller>, params: &str) -> Answer {

@@ -6,7 +6,6 @@ use crate::backend::{self, HostedCall, Request};
 use crate::directory::{ChannelFact, EntityFact, channel_fact, entity_fact};
 use crate::error::ApiError;
 use crate::text::AssetName;
-use std::collections::BTreeSet;
 use xln_machine::Server;
 use xln_types::{Address, Amount, AssetId, Body, ChannelId, EntityId, Receipt, Rejection, Side, SignerId};
 
@@ -156,20 +155,26 @@ impl Call {
         Err(ApiError::from(&Rejection::UnknownChannel {}))
     }
 
-    /// An asset by symbol or id; the core judges ids.
+    /// A registered asset by symbol or id.
     pub(crate) async fn asset(&self, name: &AssetName, field: &str) -> Result<AssetId, ApiError> {
-        let symbol = match name {
-            AssetName::Id(id) => return Ok(*id),
-            AssetName::Symbol(symbol) => symbol,
-        };
         let directory = &self.api.0.directory;
-        if let Some(id) = directory.asset(symbol) {
+        let known = match name {
+            AssetName::Id(id) => directory.symbol(*id).map(|_| *id),
+            AssetName::Symbol(symbol) => directory.asset(symbol),
+        };
+        if let Some(id) = known {
             return Ok(id);
         }
-        let wanted = symbol.clone();
-        let id = self.read(move |server| server.asset_by_symbol(&wanted).map(|info| info.id)).await?;
-        let id = id.ok_or_else(|| ApiError::from(&Rejection::UnknownAsset {}).with("field", field))?;
-        directory.put_asset(id, symbol);
+        let found = self.read(|server| {
+            let info = match name {
+                AssetName::Id(id) => server.asset(*id),
+                AssetName::Symbol(symbol) => server.asset_by_symbol(symbol),
+            };
+            info.map(|info| (info.id, info.symbol.clone()))
+        });
+        let (id, symbol) =
+            found.await?.ok_or_else(|| ApiError::from(&Rejection::UnknownAsset {}).with("field", field))?;
+        directory.put_asset(id, &symbol);
         Ok(id)
     }
 
@@ -206,20 +211,5 @@ impl Call {
             Some(error) => Err(error),
             None => Ok(confirmed.receipt),
         }
-    }
-
-    /// Whether this caller may see a receipt: all may whose signers' records it changed.
-    pub(crate) async fn may_see(&self, receipt: &Receipt) -> Result<bool, ApiError> {
-        let caller = self.caller()?;
-        if caller.role.sees_all() {
-            return Ok(true);
-        }
-        let signers: BTreeSet<SignerId> = receipt.changes.iter().map(|change| change.path.parts().0.into()).collect();
-        for signer in signers.into_iter().filter(|signer| *signer != SignerId::ZERO) {
-            if self.owner(signer).await? == Some(caller.account) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }

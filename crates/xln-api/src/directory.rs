@@ -1,4 +1,5 @@
-//! What never changes about an object once it exists: an entity's owner, a channel's sides, a signer's owner, an asset's symbol.
+//! What hardly ever changes about an object once it exists: a channel's sides, an asset's symbol, and who owns a signer and its entities,
+//! which is forgotten when a signer changes hands (N-5).
 //!
 //! Kept here so that a payment needn't ask the state before it takes its place in the queue. Only durable facts enter (they come
 //! as answers of [`crate::backend::Backend::read`]); what was forgotten is asked for again. Memory is bounded.
@@ -61,6 +62,10 @@ impl<K: Eq + Hash + Clone, V: Clone> Facts<K, V> {
         }
         facts.0.insert(key, value);
     }
+
+    fn clear(&self) {
+        *lock(&self.0) = (HashMap::new(), HashMap::new());
+    }
 }
 
 /// The facts known.
@@ -81,6 +86,12 @@ impl Directory {
             symbols: Facts::new(),
             assets: Facts::new(),
         }
+    }
+
+    /// A signer may have changed hands: who owns what is asked anew.
+    pub(crate) fn forget_owners(&self) {
+        self.entities.clear();
+        self.signers.clear();
     }
 
     pub(crate) fn entity(&self, id: EntityId) -> Option<EntityFact> {

@@ -7,6 +7,17 @@ use xln_crypto::SignatureError;
 use xln_machine::mempool::Refusal;
 use xln_types::{Receipt, Rejection};
 
+/// Most characters of a caller's own text that an error gives back.
+pub(crate) const ECHO_CHARS_MAX: usize = 64;
+
+/// A caller's text as errors may repeat it: its beginning.
+pub(crate) fn clip(text: &str) -> String {
+    match text.char_indices().nth(ECHO_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 /// After how many seconds an overloaded hub asks to be tried again.
 pub const RETRY_AFTER_S: u64 = 1;
 
@@ -118,6 +129,13 @@ impl ApiError {
         ApiError::new(Code::InvalidParams, reason, message).with("field", field)
     }
 
+    /// True where the core took the request in, or may have: it was refused by a receipt, or its end isn't known. What was turned
+    /// away before may be tried again.
+    pub(crate) fn may_have_run(&self) -> bool {
+        let unknown_end = matches!(self.code, Code::Internal | Code::Consensus | Code::Storage | Code::Network);
+        unknown_end || self.details.contains_key(RECEIPT_HASH)
+    }
+
     /// Something that comes later.
     pub fn not_available(what: &str) -> ApiError {
         ApiError::new(Code::NotAvailable, "not_available", format!("{what} is not available yet"))
@@ -131,9 +149,12 @@ impl ApiError {
     /// TX-5: what the core refused, by the receipt that says so.
     pub fn from_receipt(receipt: &Receipt) -> Option<ApiError> {
         let rejection = receipt.rejection()?;
-        Some(ApiError::from(rejection).with("hash", receipt.hash.to_string()))
+        Some(ApiError::from(rejection).with(RECEIPT_HASH, receipt.hash.to_string()))
     }
 }
+
+/// The detail that names the receipt of a refusal.
+const RECEIPT_HASH: &str = "hash";
 
 /// The code that a rejection gets.
 fn code_of(rejection: &Rejection) -> Code {
@@ -152,6 +173,7 @@ fn code_of(rejection: &Rejection) -> Code {
         Rejection::NotAuthorized {} | Rejection::HubOnly {} | Rejection::NotYoursToAccept {} => Code::Forbidden,
         Rejection::WrongNonce { .. } | Rejection::AlreadyExists {} | Rejection::WrongSalt { .. } => Code::Conflict,
         Rejection::NotAvailable {} => Code::NotAvailable,
+        Rejection::MalformedBody {} => Code::InvalidRequest,
         Rejection::TooLarge { .. } => Code::TooLarge,
         _ => Code::InvalidParams,
     }

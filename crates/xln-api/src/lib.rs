@@ -30,6 +30,8 @@ mod params;
 mod payments;
 pub mod proof;
 pub mod rest;
+mod sight;
+mod strict;
 pub mod text;
 mod view;
 pub mod ws;

@@ -60,10 +60,12 @@ pub(crate) struct Method {
     pub(crate) params: fn(&mut SchemaGenerator) -> Schema,
     pub(crate) answer: fn(&mut SchemaGenerator) -> Schema,
     pub(crate) action: Action,
+    /// Changes nothing: running it twice is no harm, so its answers aren't kept by request id.
+    pub(crate) reads: bool,
 }
 
 impl Method {
-    /// A method that works.
+    /// A method that works; one under GET only reads.
     pub(crate) fn new<P, A, F, Fut>(
         name: &'static str,
         number: u64,
@@ -85,7 +87,13 @@ impl Method {
             }
             Err(error) => Box::pin(async move { Err(error) }),
         }));
-        Method { name, number, access, route, doc, params: schema::<P>, answer: schema::<A>, action }
+        let reads = route.is_some_and(|route| route.verb == Verb::Get);
+        Method { name, number, access, route, doc, params: schema::<P>, answer: schema::<A>, action, reads }
+    }
+
+    /// The same method, which only reads though its route is a POST.
+    pub(crate) fn reading(self) -> Method {
+        Method { reads: true, ..self }
     }
 
     /// A method of a WebSocket session.
@@ -96,13 +104,14 @@ impl Method {
         doc: &'static str,
     ) -> Method {
         let (params, answer) = (schema::<P>, schema::<A>);
-        Method { name, number, access, route: None, doc, params, answer, action: Action::Session }
+        Method { name, number, access, route: None, doc, params, answer, action: Action::Session, reads: true }
     }
 
     /// A method whose machine comes later.
     pub(crate) fn later(name: &'static str, number: u64, route: Option<Route>, doc: &'static str) -> Method {
         let (params, answer) = (schema::<serde_json::Map<String, Value>>, schema::<serde_json::Map<String, Value>>);
-        Method { name, number, access: Access::User, route, doc, params, answer, action: Action::Later }
+        let reads = route.is_some_and(|route| route.verb == Verb::Get);
+        Method { name, number, access: Access::User, route, doc, params, answer, action: Action::Later, reads }
     }
 }
 

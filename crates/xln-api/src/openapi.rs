@@ -8,6 +8,13 @@ use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+const DESCRIPTION: &str = "REST twin of the WebSocket methods at /v1/ws. Amounts, nonces and block numbers are decimal strings. \
+    No field may be given twice, at any depth. Request ids make what isn't a mere read repeatable: for 24 hours an account gets the \
+    first answer for the same id, method and parameters, and 4009 for others. Here the id is the header Idempotency-Key; over \
+    WebSocket it is the request's `id`, where that is a string of at least 16 characters (a shorter or numeric one only matches \
+    answers to requests). Answers to what never reached the core (malformed, overloaded) aren't kept: try again with the same id. A \
+    full account loses its oldest answers first (4009 answered_before: it was executed, and isn't run again), then is refused (4029).";
+
 /// The OpenAPI document, as served at `/api/v1/openapi.json` and kept in `docs/openapi.json`.
 pub fn openapi_json() -> String {
     let document = document(&crate::methods::table());
@@ -67,7 +74,7 @@ fn document(methods: &[Method]) -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": "XLN", "version": "v1",
-            "description": "REST twin of the WebSocket methods at /v1/ws. Amounts, nonces and block numbers are decimal strings.",
+            "description": DESCRIPTION,
         },
         "paths": paths,
         "components": {
@@ -83,7 +90,7 @@ fn document(methods: &[Method]) -> Value {
 fn listing(method: &Method, params: &Schema, answer: &Schema) -> Value {
     json!({
         "method": method.name, "number": method.number, "access": method.access.name(), "description": method.doc,
-        "available": !matches!(method.action, Action::Later), "params": params, "result": answer,
+        "available": !matches!(method.action, Action::Later), "reads": method.reads, "params": params, "result": answer,
     })
 }
 
@@ -102,7 +109,8 @@ fn operation(method: &Method, params: &Schema, answer: &Schema, sent: &mut Schem
         for (name, schema) in fields.iter().filter(|(name, _)| !in_path(name)) {
             parameters.push(json!({ "name": name, "in": "query", "required": false, "schema": schema }));
         }
-    } else {
+    }
+    if !method.reads {
         let doc = "The same key and parameters get the first answer, for 24 hours.";
         let schema = json!({ "type": "string", "minLength": 1, "maxLength": crate::idempotency::KEY_CHARS_MAX });
         parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "description": doc, "schema": schema }));

@@ -13,7 +13,10 @@ h2{margin:2rem 0 .25rem;font-size:1.1rem}code{font:14px ui-monospace,monospace}\
 Parameters, answers and errors stand in <a href=\"/api/v1/openapi.json\">openapi.json</a>. Amounts, nonces and block \
 numbers are decimal strings. A request is <code>{\"id\", \"method\", \"params\"}</code>, its answer \
 <code>{\"id\", \"result\"}</code> or <code>{\"id\", \"error\"}</code>. Log in with \
-<code>POST /api/v1/auth/token</code>.</p>";
+<code>POST /api/v1/auth/token</code>.</p><p>A request may be repeated without being executed twice: over REST with the header \
+<code>Idempotency-Key</code>, over the WebSocket with a string <code>id</code> of at least 16 characters. For 24 hours the same \
+account, id, method and parameters get the first answer, other parameters 4009. Shorter and numeric ids only match answers to \
+requests; methods that only read, and what never reached the core, are simply asked again.</p>";
 
 /// The page.
 pub(crate) fn render(methods: &[Method]) -> String {

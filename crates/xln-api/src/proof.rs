@@ -13,7 +13,7 @@ use xln_types::{Address, BlockHeader, Hash, Path, Receipt, Seal};
 
 /// All that proves a receipt or a record offline.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a proof file")]
 pub struct ProofFile {
     /// The chain that the hub stands on: part of what it signed.
     chain_id: u64,
@@ -31,7 +31,7 @@ pub struct ProofFile {
 
 /// What is proven.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", expecting = "evidence: {receipt} or {state}")]
 pub enum Evidence {
     /// What became of an input.
     Receipt(ReceiptEvidence),
@@ -41,7 +41,7 @@ pub enum Evidence {
 
 /// A receipt in a block.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a receipt's evidence")]
 pub struct ReceiptEvidence {
     /// RLP of the receipt.
     receipt: AsText<Bytes>,
@@ -53,7 +53,7 @@ pub struct ReceiptEvidence {
 
 /// A record of the state tree.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a record's evidence")]
 pub struct StateEvidence {
     /// Its 117-byte path.
     key: AsText<Bytes>,
@@ -166,7 +166,12 @@ impl ProofFile {
         let header: BlockHeader = decode(&self.header.0.0).map_err(malformed("header"))?;
         let sealed: Seal = decode(&self.seal.0.0).map_err(malformed("seal"))?;
         let digest = seal::seal_digest(self.chain_id, self.depositary.0, &sealed);
-        let signer = secp::recover(&digest, &self.signature.0.0).map_err(ProofFileError::Signature)?;
+        let signature = &self.signature.0.0;
+        // ST-2: v has another spelling elsewhere (0 and 1); here a changed byte proves nothing.
+        if !matches!(signature.last(), Some(27 | 28)) {
+            return Err(ProofFileError::Malformed { part: "signature" });
+        }
+        let signer = secp::recover(&digest, signature).map_err(ProofFileError::Signature)?;
         if signer.address() != hub {
             return Err(ProofFileError::WrongSigner { expected: hub, found: signer.address() });
         }

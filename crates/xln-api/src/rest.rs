@@ -4,8 +4,9 @@
 //! `/v1/ws`. Bodies are bounded, requests end in time, and every error has the shape of PRD 7.3.
 
 use crate::api::{Api, BODY_BYTES_MAX, timed_out};
-use crate::error::{ApiError, Code};
+use crate::error::{ApiError, Code, clip};
 use crate::method::{Answer, Verb};
+use crate::strict::Fields;
 use crate::{page, params, ws};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -14,11 +15,10 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, get, on, post};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::sync::watch;
-use xln_crypto::hash::keccak256_parts;
 
 /// The header that makes a request repeatable.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -139,29 +139,24 @@ async fn serve(api: &Api, index: usize, request: Request) -> Answer {
     };
     let limit = Duration::from_millis(api.0.options.request_timeout_ms);
     let params = tokio::time::timeout(limit, parameters(request)).await.unwrap_or_else(|_| Err(timed_out()))?;
-    let params = Value::Object(params).to_string();
+    let params = params.text().map_err(|error| params::explain(&error, None))?;
     match (caller, key) {
-        (Some(caller), Some(key)) => {
-            let what = keccak256_parts(&[&index.to_be_bytes(), params.as_bytes()]);
-            let own = api.clone();
-            let run = async move { own.call(index, Some(caller), &params).await };
-            api.0.idempotency.once(caller.account, &key, what, now_ms, run).await
-        }
+        (Some(caller), Some(key)) => api.call_once(index, caller, (&key, "Idempotency-Key"), params).await,
         (caller, _) => api.call(index, caller, &params).await,
     }
 }
 
 /// A method's parameters, gathered from path, query and body.
-async fn parameters(request: Request) -> Result<Map<String, Value>, ApiError> {
+async fn parameters(request: Request) -> Result<Fields, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let malformed = |message: String| ApiError::new(Code::InvalidRequest, "malformed", message);
+    let malformed = |message: String| ApiError::new(Code::InvalidRequest, "malformed", clip(&message));
     let path =
         RawPathParams::from_request_parts(&mut parts, &()).await.map_err(|error| malformed(error.to_string()))?;
     let query = Query::<Vec<(String, String)>>::from_request_parts(&mut parts, &()).await;
     let query = query.map_err(|error| malformed(error.to_string()))?;
     let mut params = match parts.method {
         Method::POST => json_object(Request::from_parts(parts, body)).await?,
-        _ => Map::new(),
+        _ => Fields::default(),
     };
     let path = path.iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
     let query = query.0.into_iter().map(|(name, value)| {
@@ -169,9 +164,9 @@ async fn parameters(request: Request) -> Result<Map<String, Value>, ApiError> {
         (name, value)
     });
     for (name, value) in path.chain(query) {
-        if params.insert(name.clone(), value).is_some() {
+        if !params.add(name.clone(), &value).map_err(|error| params::explain(&error, None))? {
             let error = ApiError::new(Code::InvalidRequest, "duplicate_field", "given twice");
-            return Err(error.with("field", name));
+            return Err(error.with("field", clip(&name)));
         }
     }
     Ok(params)
@@ -182,14 +177,14 @@ fn number(name: &str, value: &str) -> Option<u64> {
     COUNTS.contains(&name).then(|| xln_types::amount::parse_u64(value).ok()).flatten()
 }
 
-async fn json_object(request: Request) -> Result<Map<String, Value>, ApiError> {
+async fn json_object(request: Request) -> Result<Fields, ApiError> {
     let body = body(request).await?;
     if body.is_empty() {
-        return Ok(Map::new());
+        return Ok(Fields::default());
     }
     let text = std::str::from_utf8(&body);
     let text = text.map_err(|_| ApiError::new(Code::InvalidRequest, "malformed", "the body is not UTF-8"))?;
-    params::parse(text)
+    params::fields(text)
 }
 
 async fn body(request: Request) -> Result<Bytes, ApiError> {

@@ -11,8 +11,8 @@ use std::str::FromStr;
 use xln_types::amount::{parse_amount, parse_u64};
 use xln_types::{Address, Amount, AssetId, Balance, ChannelId, EntityId, Hash, OperationId, Side, SignerId, TxHash};
 
-/// Most bytes of a hex string that isn't an id: a signed transaction.
-pub const HEX_BYTES_MAX: usize = xln_types::codec::TX_BYTES_MAX;
+/// Most bytes of a hex string that isn't an id; who takes one has its own bound.
+pub const HEX_BYTES_MAX: usize = 1 << 20;
 
 /// A type that is read from a JSON string and written as one.
 pub trait Text: Sized {

@@ -1,20 +1,24 @@
 //! Serves HTTP/1.1 on a listener with bounds that hold against whoever connects: so many connections, so long for a request's head, so
-//! many bytes of it. What is above the bound waits in the kernel's queue, not here, and files for the log always remain.
+//! many bytes of it. What is above the bound waits in the kernel's queue, not here, and files for the log always remain. A connection
+//! that became a WebSocket session is one still.
 
+use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tower_service::Service;
 
 /// Files that are kept for everything but connections: log, keystore, chain.
@@ -54,21 +58,22 @@ fn open_files_max() -> usize {
     line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(USUAL)
 }
 
-/// Serves until `stop` turns true, then lets requests under way finish; returns when the last connection is gone.
+/// Serves until `stop` turns true, then lets requests under way finish; returns when the last connection is gone, sessions included:
+/// these must hear of the stop, too.
 pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, mut stop: watch::Receiver<bool>) {
     let places = Arc::new(Semaphore::new(limits.connections_max));
-    // Each connection holds a sender: when all are dropped, all are gone.
+    // Each socket holds a sender: when all are dropped, all are gone.
     let (open, mut gone) = mpsc::channel::<()>(1);
     let accepting = async {
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, address)) => {
-                    let (router, limits, stop, open) = (router.clone(), limits.clone(), stop.clone(), open.clone());
-                    tokio::spawn(async move {
-                        connection(stream, address, router, &limits, stop).await;
-                        drop((place, open));
-                    });
+                    // Answers leave when they are flushed; a peer that is gone already is found out later.
+                    let _ = stream.set_nodelay(true);
+                    let socket = Socket { io: TokioIo::new(stream), _place: place, _open: open.clone() };
+                    let (router, limits, stop) = (router.clone(), limits.clone(), stop.clone());
+                    tokio::spawn(async move { connection(socket, address, router, &limits, stop).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "no connection taken");
@@ -88,14 +93,12 @@ pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, mu
 }
 
 async fn connection(
-    stream: TcpStream,
+    socket: Socket,
     address: SocketAddr,
     router: Router,
     limits: &HttpLimits,
     mut stop: watch::Receiver<bool>,
 ) {
-    // Answers leave when they are flushed; a peer that is gone already is found out below.
-    let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(address));
         router.clone().call(request.map(Body::new))
@@ -104,7 +107,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(limits.head_timeout_ms))
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(socket, service)
         .with_upgrades();
     let mut serving = pin!(serving);
     tokio::select! {
@@ -113,6 +116,45 @@ async fn connection(
         _ = stop.wait_for(|stop| *stop) => serving.as_mut().graceful_shutdown(),
     }
     let _ = serving.await;
+}
+
+/// A connection with its place, which is free again once the connection is closed: after an upgrade, by the session that has it.
+struct Socket {
+    io: TokioIo<TcpStream>,
+    _place: OwnedSemaphorePermit,
+    _open: mpsc::Sender<()>,
+}
+
+impl Read for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl Write for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+    }
 }
 
 #[cfg(test)]

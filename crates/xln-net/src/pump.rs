@@ -214,9 +214,9 @@ impl<'a, S: Session> Pump<'a, S> {
                 }
             }
         }
-        // What the peer sent meanwhile was left unread by us: no silence of its own.
-        self.heard_at = Instant::now();
-        self.read_paused = true;
+        // What the peer sent meanwhile, perhaps a pong, was left unread by us: no silence of its own. Our ping alone is no such pause.
+        (self.heard_at, self.read_paused) = (Instant::now(), true);
+        self.pinged_at = self.pinged_at.filter(|_| self.blocked.is_none() && self.unfinished.is_empty());
         None
     }
 

@@ -1,6 +1,6 @@
 //! What a WebSocket session is and promises: the trait to implement, the limits, why a session ended.
 //!
-//! Promises, kept by `pump` and tested in `tests/session.rs`:
+//! Promises, kept by `pump` and tested in `tests/net/session*.rs`:
 //! - Requests are submitted in the order in which they arrived: each future is polled once before the next frame is looked at.
 //! - Answers are written in the order in which requests finish, many to a flush.
 //! - Queues are bounded: beyond the limits reading pauses, so that a flood waits in the peer's own buffers.

@@ -119,6 +119,23 @@ impl History {
         tell(&open);
     }
 
+    /// Hands out the latest receipts, at least `least` if there are so many, in the log's order, each with its place once sealed.
+    pub fn latest(&self, least: usize, mut tell: impl FnMut(&Receipt, Option<(u64, u64)>)) {
+        let mut open: Vec<&Receipt> = self.open.values().collect();
+        open.sort_by_key(|receipt| receipt.sequence);
+        let (mut count, mut first) = (open.len(), self.blocks.len());
+        while count < least && first != 0 {
+            first -= 1;
+            count += self.blocks.get(first).map_or(0, |kept| kept.receipts.len());
+        }
+        for kept in self.blocks.iter().skip(first) {
+            for (index, receipt) in (0..).zip(&kept.receipts) {
+                tell(receipt, Some((kept.block.header.number, index)));
+            }
+        }
+        open.into_iter().for_each(|receipt| tell(receipt, None));
+    }
+
     fn position(&self, number: u64) -> Option<usize> {
         let first = self.blocks.front()?.block.header.number;
         usize::try_from(number.checked_sub(first)?).ok()

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tracing_subscriber::filter::LevelFilter;
 use xln_chain::dev::{Deployment, DevChain, DevOptions, accounts};
 use xln_node::config::{AssetConfig, Config, LISTEN_DEFAULT, PASSWORD_VARIABLE};
-use xln_node::node::{HubKey, Node, Running, claim_folder};
+use xln_node::{HubKey, Node, Running, claim_folder};
 use xln_types::Asset;
 
 /// The password of a development keystore unless the environment names another: public, like the development mnemonic.

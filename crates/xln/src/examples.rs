@@ -20,6 +20,14 @@ const GRANT_USDC: &str = "1000000000";
 /// What is deposited for alice: 100 ETH.
 const DEPOSIT_WEI: u128 = 100_000_000_000_000_000_000;
 
+/// Their names, and what people are told of them.
+const NAMES: [(&str, &str); 2] = [
+    (GRANTED, "granted 10 ETH and 1,000 USDC by the hub; 100 ETH of reserve on the chain within seconds"),
+    ("bob", "grants the hub 10 ETH and 1,000 USDC, and so can receive at once; nobody locked a coin"),
+];
+/// The one whom the hub grants credit, and for whom coins are deposited.
+const GRANTED: &str = "alice";
+
 /// An entity that stands there from the start.
 pub(crate) struct Example {
     pub(crate) name: &'static str,
@@ -27,38 +35,61 @@ pub(crate) struct Example {
     pub(crate) story: &'static str,
 }
 
-/// Founds alice and bob on a fresh hub; on one that has entities already there is nothing to do.
+/// Founds alice and bob on a hub that has nobody else, or finishes what a crash left half founded; elsewhere finds those that are there.
 pub(crate) async fn found(api: &str, rpc: &str) -> Result<Vec<Example>, Failure> {
     let mut hub = Client::new(api)?;
     hub.login(&key(0)?).await?;
-    if hub.get("/entities?limit=1").await?["pagination"]["total"] != 1 {
-        return Ok(Vec::new());
-    }
     let mut owner = Client::new(api)?;
     owner.login(&key(OWNER)?).await?;
+    let all = hub.get("/entities?limit=4").await?;
+    let known = owner.get("/entities?limit=1000").await?;
+    let named = |name: &str| {
+        let mut entities = known["entities"].as_array().into_iter().flatten();
+        entities.find(|entity| entity["metadata"]["name"] == name).and_then(|entity| entity["id"].as_str())
+    };
+    let others = all["pagination"]["total"].as_u64().unwrap_or_default().saturating_sub(1);
+    let ours = NAMES.iter().filter(|(name, _)| named(name).is_some()).count() as u64;
+    let is_ours_alone = others == ours;
     let info = hub.get("/hub").await?;
-    let hub_id = text(&info, "hubId")?;
-    let alice = entity(&owner, "alice").await?;
-    let bob = entity(&owner, "bob").await?;
-    let grants = json!({ "ETH": GRANT_WEI, "USDC": GRANT_USDC });
-    for entity in [&alice, &bob] {
-        let open = json!({ "entityA": entity, "entityB": hub_id, "creditLimits": { "fromA": grants } });
-        let opened = owner.post("/channels", &open).await?;
-        if *entity == alice {
-            let path = format!("/channels/{}/credit", text(&opened, "channelId")?);
-            for (asset, amount) in [("ETH", GRANT_WEI), ("USDC", GRANT_USDC)] {
-                let grant = json!({ "entityId": hub_id, "asset": asset, "amount": amount });
-                let _ = hub.post(&path, &grant).await?;
-            }
+    let mut examples = Vec::new();
+    for (name, story) in NAMES {
+        let id = match named(name) {
+            Some(id) => id.to_owned(),
+            None if is_ours_alone => entity(&owner, name).await?,
+            None => continue,
+        };
+        if is_ours_alone {
+            open(&owner, &hub, &info, &id, name == GRANTED).await?;
         }
+        if named(name).is_none() && name == GRANTED {
+            deposit(&info, rpc, &id).await?;
+        }
+        examples.push(Example { name, id, story });
     }
-    deposit(&info, rpc, &alice).await?;
-    let alice_story = "granted 10 ETH and 1,000 USDC by the hub; 100 ETH of reserve on the chain within seconds";
-    let bob_story = "grants the hub 10 ETH and 1,000 USDC, and so can receive at once; nobody locked a coin";
-    Ok(vec![
-        Example { name: "alice", id: alice, story: alice_story },
-        Example { name: "bob", id: bob, story: bob_story },
-    ])
+    Ok(examples)
+}
+
+/// A channel with the hub, in which the example grants it credit; the hub grants one of them credit too.
+async fn open(owner: &Client, hub: &Client, info: &Value, entity: &str, granted: bool) -> Result<(), Failure> {
+    let hub_id = text(info, "hubId")?;
+    let channels = owner.get(&format!("/channels?entity={entity}")).await?;
+    let known = channels["channels"][0]["id"].as_str().map(str::to_owned);
+    let channel = match known {
+        Some(channel) => channel,
+        None => {
+            let grants = json!({ "ETH": GRANT_WEI, "USDC": GRANT_USDC });
+            let open = json!({ "entityA": entity, "entityB": hub_id, "creditLimits": { "fromA": grants } });
+            text(&owner.post("/channels", &open).await?, "channelId")?
+        }
+    };
+    if !granted || channels["channels"][0]["activity"]["payments"].as_u64().is_some_and(|payments| payments != 0) {
+        return Ok(());
+    }
+    for (asset, amount) in [("ETH", GRANT_WEI), ("USDC", GRANT_USDC)] {
+        let grant = json!({ "entityId": hub_id, "asset": asset, "amount": amount });
+        let _ = hub.post(&format!("/channels/{channel}/credit"), &grant).await?;
+    }
+    Ok(())
 }
 
 fn key(account: usize) -> Result<Key, Failure> {

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use tracing_subscriber::filter::LevelFilter;
 use xln_node::config::{Config, File, PASSWORD_VARIABLE};
-use xln_node::node::{HubKey, Node};
+use xln_node::{HubKey, Node};
 
 /// The options of `xln hub`.
 #[derive(Args)]

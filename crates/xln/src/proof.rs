@@ -6,6 +6,7 @@ use crate::show;
 use crate::verbs::caller::CallerArgs;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use xln_api::proof::{ProofFile, Proven, Subject};
 use xln_types::Address;
@@ -98,11 +99,13 @@ fn check(verify: &Verify) -> Result<(), Failure> {
 /// A file that can't be read is the world's fault; one that isn't a proof proves nothing.
 fn read(path: &Path) -> Result<Result<ProofFile, String>, Failure> {
     let failed = |error: std::io::Error| Failure::World(format!("{}: {error}", path.display()));
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if FILE_BYTES_MAX < length {
-        return Ok(Err(format!("malformed: the file has {length} bytes, at most {FILE_BYTES_MAX} are read")));
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    // A device or a pipe says nothing of its length, or never ends.
+    file.take(FILE_BYTES_MAX.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    if FILE_BYTES_MAX < bytes.len() as u64 {
+        return Ok(Err(format!("malformed: at most {FILE_BYTES_MAX} bytes are read")));
     }
-    let bytes = std::fs::read(path).map_err(failed)?;
     Ok(serde_json::from_slice(&bytes).map_err(|error| format!("malformed: {error}")))
 }
 
@@ -128,4 +131,29 @@ fn shown(proven: &Proven) -> Value {
         all.extend(more.clone());
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(path: &Path) -> String {
+        let read = read(path).expect("readable");
+        read.err().unwrap_or_else(|| panic!("{} is no proof", path.display()))
+    }
+
+    /// ST-2: what isn't a proof proves nothing, and a file without an end is not read to its end.
+    #[test]
+    fn what_is_no_proof_is_refused_in_bounded_memory() {
+        assert_eq!(refusal(Path::new("/dev/zero")), format!("malformed: at most {FILE_BYTES_MAX} bytes are read"));
+        assert!(refusal(Path::new("/dev/null")).starts_with("malformed: "));
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("proof.json");
+        for text in ["[]", "7", "{}", "{\"chainId\":1}", "{\"evidence\":[]}", "{\"evidence\":{\"state\":[]}}"] {
+            std::fs::write(&file, text).expect("writes");
+            let refusal = refusal(&file);
+            assert!(refusal.starts_with("malformed: ") && !refusal.contains("struct"), "{text}: {refusal}");
+        }
+        assert!(matches!(read(&folder.path().join("none")), Err(Failure::World(_))));
+    }
 }

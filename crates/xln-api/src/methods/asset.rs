@@ -5,18 +5,18 @@ use crate::backend::Request;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::method::{Method, get, post};
-use crate::text::{AsText, Text};
+use crate::text::{AsText, AssetName, Text};
 use crate::view::asset::AssetView;
 use crate::view::page::{PageOf, Pager, Pagination};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use xln_types::asset::AssetKind;
 use xln_types::entry::Command;
-use xln_types::{Address, Asset, AssetInfo, Hash};
+use xln_types::{Address, Asset, AssetId, AssetInfo, Hash};
 
 pub(super) fn table() -> Vec<Method> {
     vec![
-        Method::new("asset.list", 48, Access::User, get("/assets"), "The assets that this hub knows.", list),
+        Method::new("asset.list", 48, Access::User, get("/assets"), "The assets that this hub knows, by id.", list),
         Method::new(
             "asset.register",
             49,
@@ -35,8 +35,8 @@ struct ListAssets {
     page: Option<u64>,
     /// At most 1,000; 100 if absent.
     limit: Option<u64>,
-    /// `pagination.next` of the page before, instead of `page`.
-    cursor: Option<AsText<u64>>,
+    /// `pagination.next` of the page before, instead of `page`: an id, so what is registered meanwhile moves nothing.
+    cursor: Option<AsText<AssetId>>,
 }
 
 /// A page of assets.
@@ -50,8 +50,8 @@ async fn list(call: Call, params: ListAssets) -> Result<AssetList, ApiError> {
     let of = PageOf::new(params.page, params.limit, params.cursor)?;
     call.read(move |server| {
         let mut pager = Pager::new(of);
-        for (number, info) in (0..).zip(server.assets()) {
-            pager.offer(number, || AssetView::from(info));
+        for info in server.assets() {
+            pager.offer(info.id, || AssetView::from(info));
         }
         let (assets, pagination) = pager.finish();
         AssetList { assets, pagination }
@@ -91,6 +91,23 @@ impl Text for TokenId {
     }
 }
 
+/// An asset's symbol.
+struct Symbol(String);
+
+impl Text for Symbol {
+    const EXPECTED: &'static str = "a symbol: 1 to 32 letters, digits, `.`, `_` or `-`";
+    const PATTERN: &'static str = "^[0-9A-Za-z._-]{1,32}$";
+    fn read(text: &str) -> Option<Self> {
+        match AssetName::read(text)? {
+            AssetName::Symbol(symbol) => Some(Symbol(symbol)),
+            AssetName::Id(_) => None,
+        }
+    }
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+}
+
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RegisterAsset {
@@ -100,7 +117,7 @@ struct RegisterAsset {
     /// The token's id; none for native and ERC-20.
     token_id: Option<AsText<TokenId>>,
     /// For people only, unique in this hub: letters, digits, `.`, `_`, `-`, at most 32.
-    symbol: String,
+    symbol: AsText<Symbol>,
     /// For people only, at most 38.
     decimals: u8,
 }
@@ -131,7 +148,7 @@ async fn register(call: Call, params: RegisterAsset) -> Result<AssetView, ApiErr
     let asset = params.asset()?;
     let chain_id = call.read(|server| server.genesis().chain_id).await?;
     let id = xln_crypto::derive::asset_id(chain_id, &asset);
-    let info = AssetInfo { id, asset, symbol: params.symbol, decimals: params.decimals };
+    let info = AssetInfo { id, asset, symbol: params.symbol.0.0, decimals: params.decimals };
     let command = Command::RegisterAsset { info: info.clone() };
     let confirmed = call.api.0.backend.submit(Request::Command(command)).await?;
     match ApiError::from_receipt(&confirmed.receipt) {

@@ -3,6 +3,7 @@
 use crate::access::Access;
 use crate::backend::BlockId;
 use crate::call::Call;
+use crate::directory::EntityFact;
 use crate::error::ApiError;
 use crate::method::{Method, get};
 use crate::proof::{Evidence, ProofFile, ReceiptEvidence, StateEvidence};
@@ -11,7 +12,7 @@ use crate::view::block::BlockView;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use xln_types::path::{PATH_BYTES, StorageType};
-use xln_types::{ChannelId, Path, SignerId, TxHash};
+use xln_types::{AssetId, ChannelId, Hash, Path, Side, SignerId, TxHash};
 
 pub(super) fn table() -> Vec<Method> {
     vec![
@@ -28,8 +29,9 @@ pub(super) fn table() -> Vec<Method> {
             112,
             Access::User,
             get("/proofs/{id}"),
-            "All that proves a sealed transaction's receipt offline, by its hash; or a record of the state tree in the \
-             last block, or its absence, by its 117-byte path. The answer is the file that `xln proof verify` reads.",
+            "All that proves a sealed transaction's receipt offline, by its hash, to its sender; or a record of the state \
+             tree in the last block, or its absence, by its 117-byte path, where that lies below one of the caller's signers \
+             or is of a channel in which the caller stands. The answer is the file that `xln proof verify` reads.",
             proof,
         ),
     ]
@@ -105,8 +107,14 @@ async fn proof(call: Call, params: GetProof) -> Result<ProofFile, ApiError> {
 async fn receipt_proof(call: &Call, hash: TxHash) -> Result<ProofFile, ApiError> {
     let unknown = || ApiError::unknown("transaction").with("field", "id");
     let stored = call.api.0.backend.receipt(hash).ok_or_else(unknown)?;
-    if !call.may_see(&stored.receipt).await? {
+    let sight = call.sight(&stored.receipt).await?;
+    if !sight.sees_any() {
         return Err(unknown());
+    }
+    if !call.sees_whole(&stored.receipt, &sight).await? {
+        let message = "a receipt shows its sender's records: prove your own instead, by their paths";
+        let error = ApiError::new(crate::Code::Forbidden, "senders_receipt", message).with("field", "id");
+        return Err(error.with("expected", "the path of a record below your own signer, or of your channel"));
     }
     let place = place(call).await?;
     let proof = call.api.0.backend.receipt_proof(hash).ok_or_else(not_sealed)?;
@@ -122,27 +130,63 @@ async fn place(call: &Call) -> Result<(u64, xln_types::Address), ApiError> {
     call.read(|server| (server.genesis().chain_id, server.genesis().depositary)).await
 }
 
-/// A record's proof against the last block. What is open in the tree lies under the owner's signer; a channel also shows itself to
-/// its right side.
+/// Bytes of a path that name the signer, the signer's entity, and a channel of that.
+const SIGNER_BYTES: usize = 20;
+const ENTITY_BYTES: usize = SIGNER_BYTES + 32;
+const CHANNEL_BYTES: usize = ENTITY_BYTES + 1 + 32;
+
+/// Whether the caller may have this path proven; if so, how many of its first bytes are the caller's to see. The server's own records
+/// are open, what lies below a signer is its owner's, and a channel's records are both sides'.
+async fn scope(call: &Call, path: &Path) -> Result<Option<usize>, ApiError> {
+    let caller = call.caller()?;
+    let (signer, entity, storage, first, second) = path.parts();
+    let signer = SignerId::from(signer);
+    if caller.role.sees_all() {
+        return Ok(Some(0));
+    }
+    if signer == SignerId::ZERO {
+        return Ok((entity == Hash([0; 32])).then_some(ENTITY_BYTES));
+    }
+    if call.owner(signer).await? == Some(caller.account) {
+        return Ok(Some(SIGNER_BYTES));
+    }
+    let channel = ChannelId(first.0);
+    if storage != StorageType::Channels as u8 {
+        return Ok(None);
+    }
+    let Ok(fact) = call.visible_channel(channel).await else { return Ok(None) };
+    for side in [Side::Left, Side::Right] {
+        let id = fact.entity(side);
+        let Ok(EntityFact { signer, .. }) = call.entity(id).await else { continue };
+        let line = Path::line(signer, id, channel, AssetId(second.0));
+        if *path == Path::channel(signer, id, channel) || (side == Side::Left && *path == line) {
+            return Ok(Some(CHANNEL_BYTES));
+        }
+    }
+    Ok(None)
+}
+
+/// The other key that a proof of absence shows (docs/spec/tree.md, *Proof*: kind 2 ends with it and its value's hash).
+fn neighbour(proof: &[u8]) -> Option<&[u8]> {
+    const OTHER: u8 = 2;
+    let (key, _) = proof.split_last_chunk::<32>()?;
+    (proof.first() == Some(&OTHER)).then(|| key.last_chunk::<PATH_BYTES>().map(|key| &key[..])).flatten()
+}
+
+/// ST-2: a record's proof against the last block. What is new may have no neighbour of its own there yet: then the proof would show
+/// another's path, and isn't given.
 async fn record_proof(call: &Call, path: Path) -> Result<ProofFile, ApiError> {
     let unknown = || ApiError::unknown("record").with("field", "id");
-    let caller = call.caller()?;
-    let (signer, _, storage, first, _) = path.parts();
-    let signer = SignerId::from(signer);
-    let mut visible = caller.role.sees_all() || signer == SignerId::ZERO;
-    visible = visible || call.owner(signer).await? == Some(caller.account);
-    if !visible && storage == StorageType::Channels as u8 {
-        visible = call.visible_channel(ChannelId(first.0)).await.is_ok();
-    }
-    if !visible {
-        return Err(unknown());
-    }
+    let own_bytes = scope(call, &path).await?.ok_or_else(unknown)?;
     let (number, value, proof) = call
         .read(move |server| {
             let tree = server.tree();
             (server.sealed_number(), tree.get(&path.0).map(<[u8]>::to_vec), tree.prove(&path.0).to_bytes())
         })
         .await?;
+    if neighbour(&proof).is_some_and(|other| other.get(..own_bytes) != path.0.get(..own_bytes)) {
+        return Err(not_sealed());
+    }
     let place = place(call).await?;
     let block = call.api.0.backend.block(BlockId::Number(number)).ok_or_else(not_sealed)?;
     let signature = block.signature.ok_or_else(not_sealed)?;

@@ -6,6 +6,7 @@ use crate::access::Access;
 use crate::call::Call;
 use crate::error::{ApiError, Code};
 use crate::method::{Method, get, post};
+use crate::strict::Object;
 use crate::text::{AsText, AssetName};
 use crate::view::channel::ChannelView;
 use crate::view::page::{PageOf, Pager, Pagination};
@@ -99,7 +100,7 @@ struct Open {
     /// What A locks, by asset.
     #[serde(default)]
     collateral: Amounts,
-    credit_limits: Option<CreditLimits>,
+    credit_limits: Option<Object<CreditLimits>>,
     /// Seconds to counter in a dispute; a day if absent.
     dispute_window: Option<u64>,
 }
@@ -131,7 +132,7 @@ impl ChannelStep {
 /// The one asset that a bare grant means.
 fn only_asset(open: &Open) -> Result<AsText<AssetName>, ApiError> {
     let mut named: Vec<&AsText<AssetName>> = open.collateral.keys().collect();
-    if let Some(CreditLimits { from_a, from_b }) = &open.credit_limits {
+    if let Some(Object(CreditLimits { from_a, from_b })) = &open.credit_limits {
         for grant in [from_a, from_b].into_iter().flatten() {
             if let Grant::ByAsset(amounts) = grant {
                 named.extend(amounts.keys());
@@ -170,7 +171,7 @@ async fn grants(call: &Call, open: &Open, grant: Option<&Grant>, field: &str) ->
 
 async fn open(call: Call, params: Open) -> Result<ChannelStep, ApiError> {
     let acting = call.acting(params.entity_a.0).await.map_err(|error| error.with("field", "entityA"))?;
-    let limits = params.credit_limits.as_ref();
+    let limits = params.credit_limits.as_ref().map(|limits| &limits.0);
     let from_a = limits.and_then(|limits| limits.from_a.as_ref());
     let from_b = limits.and_then(|limits| limits.from_b.as_ref());
     let peer = params.entity_b.0;

@@ -43,7 +43,8 @@ pub(super) fn table() -> Vec<Method> {
             post("/depositary/status"),
             "How far an operation is; or an entity's operations under way, and its newest that ended.",
             status,
-        ),
+        )
+        .reading(),
     ]
 }
 
@@ -73,6 +74,10 @@ struct WithdrawParams {
 }
 
 async fn withdraw(call: Call, params: WithdrawParams) -> Result<Begun, ApiError> {
+    if params.recipient.0 == Address::ZERO {
+        let error = ApiError::invalid("recipient", "invalid_value", "nobody has the zero address");
+        return Err(error.with("expected", "an address other than zero"));
+    }
     let acting = call.acting(params.entity_id.0).await.map_err(|error| error.with("field", "entityId"))?;
     let asset = call.asset(&params.asset.0, "asset").await?;
     let (amount, recipient) = (params.amount.0, params.recipient.0);

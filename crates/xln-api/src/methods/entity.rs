@@ -5,12 +5,12 @@ use crate::access::Access;
 use crate::call::Call;
 use crate::error::{ApiError, Code};
 use crate::method::{Method, get, post};
+use crate::strict::{Object, RawObject};
 use crate::text::{AsText, AssetName};
 use crate::view::entity::{EntityItem, EntityView, StateView};
 use crate::view::page::{PageOf, Pager, Pagination};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use xln_machine::Server;
 use xln_machine::entity::Entity;
@@ -83,7 +83,7 @@ struct NewEntity {
     /// The weight that carries a decision, for type multi.
     threshold: Option<u64>,
     /// Free, at most 4 KiB as JSON.
-    metadata: Option<Map<String, Value>>,
+    metadata: Option<RawObject>,
 }
 
 /// A new entity.
@@ -107,7 +107,7 @@ async fn create(call: Call, params: NewEntity) -> Result<EntityCreated, ApiError
     }
     let signer = params.signer_id.0;
     let acting = call.acting_signer(signer).await.map_err(|error| error.with("field", "signerId"))?;
-    let metadata = metadata_bytes(params.metadata)?;
+    let metadata = metadata_bytes(params.metadata.as_ref());
     // The salt is the creator's next free number: creations of one signer take turns.
     let lane = call.api.clone();
     let _turn = match lane.founding_lane(signer) {
@@ -219,10 +219,10 @@ struct PolicyParams {
 struct UpdateParams {
     entity_id: AsText<EntityId>,
     /// Replaces the metadata; absent leaves it.
-    metadata: Option<Map<String, Value>>,
+    metadata: Option<RawObject>,
     /// By asset.
     #[serde(default)]
-    policies: BTreeMap<AsText<AssetName>, PolicyParams>,
+    policies: BTreeMap<AsText<AssetName>, Object<PolicyParams>>,
     /// Whether openings that cost it nothing are accepted for it; absent leaves it.
     accepts_free: Option<bool>,
 }
@@ -242,7 +242,7 @@ async fn update(call: Call, params: UpdateParams) -> Result<EntityDone, ApiError
     let entity_id = params.entity_id;
     let acting = call.acting(entity_id.0).await.map_err(|error| error.with("field", "entityId"))?;
     let mut policies = Vec::new();
-    for (name, policy) in &params.policies {
+    for (name, Object(policy)) in &params.policies {
         let asset = call.asset(&name.0, "policies").await?;
         let none = AssetPolicy::unlimited(asset);
         let limit = |given: Option<AsText<Amount>>, none: Amount| given.map_or(none, |given| given.0);
@@ -256,7 +256,7 @@ async fn update(call: Call, params: UpdateParams) -> Result<EntityDone, ApiError
             fee_ppm: policy.fee_ppm,
         });
     }
-    let metadata = metadata_bytes(params.metadata)?;
+    let metadata = metadata_bytes(params.metadata.as_ref());
     let accepts_free = params.accepts_free.map_or(2, u8::from);
     let body = UpdateEntity { metadata, policies, accepts_free };
     let receipt = call.hosted(acting, Address::ZERO, Body::from(body), Amount::ZERO).await?;

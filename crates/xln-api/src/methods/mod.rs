@@ -15,9 +15,8 @@ mod tx;
 
 pub(crate) use tx::{BATCH_TXS_MAX, SUBMIT_NAME, execute};
 
-use crate::error::ApiError;
 use crate::method::Method;
-use serde_json::{Map, Value};
+use crate::strict::RawObject;
 use xln_types::codec::Blob;
 
 /// How long an operation on the chain may wait to be mined, seconds.
@@ -44,10 +43,7 @@ pub(crate) fn table() -> Vec<Method> {
     .collect()
 }
 
-/// Metadata as the core keeps it: the JSON object's text; the core bounds it.
-fn metadata_bytes(metadata: Option<Map<String, Value>>) -> Result<Blob, ApiError> {
-    match metadata {
-        Some(metadata) => crate::method::to_text(&metadata).map(|text| Blob(text.into_bytes())),
-        None => Ok(Blob::default()),
-    }
+/// Metadata as the core keeps it: the JSON object's text, without blanks; the core bounds it.
+fn metadata_bytes(metadata: Option<&RawObject>) -> Blob {
+    metadata.map_or_else(Blob::default, |metadata| Blob(crate::strict::minified(metadata.text()).into_bytes()))
 }

@@ -10,6 +10,8 @@ use crate::view::payment::{Payment, PaymentView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
 use xln_types::codec::Blob;
 use xln_types::tx::DirectPayment;
 use xln_types::{Amount, Body, ChannelId, EntityId, Receipt, TxHash};
@@ -76,8 +78,8 @@ async fn send(call: Call, params: Send) -> Result<PaymentView, ApiError> {
 pub(super) async fn completed(call: &Call, receipt: &Receipt) -> Result<PaymentView, ApiError> {
     let missing = || ApiError::new(Code::Internal, "receipt", "the receipt names no payment");
     let payment = Payment::of(receipt).ok_or_else(missing)?;
-    let symbol = call.symbol(payment.asset).await?;
-    Ok(PaymentView::new(&payment, symbol))
+    let (sight, symbol) = (call.sight(receipt).await?, call.symbol(payment.asset).await?);
+    Ok(PaymentView::new(&payment, symbol, |entity| sight.sees_entity(entity)))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -89,7 +91,7 @@ struct OnePayment {
 async fn one(call: Call, params: OnePayment) -> Result<PaymentView, ApiError> {
     let unknown = || ApiError::unknown("payment").with("field", "paymentId");
     let stored = call.api.0.backend.receipt(params.payment_id.0).ok_or_else(unknown)?;
-    if Payment::of(&stored.receipt).is_none() || !call.may_see(&stored.receipt).await? {
+    if Payment::of(&stored.receipt).is_none() || !call.sight(&stored.receipt).await?.sees_any() {
         return Err(unknown());
     }
     completed(&call, &stored.receipt).await
@@ -130,34 +132,28 @@ async fn list(call: Call, params: ListPayments) -> Result<PaymentList, ApiError>
     let mut owned: HashMap<EntityId, bool> = HashMap::new();
     for payment in call.api.0.payments.all() {
         let wanted = params.entity.is_none_or(|entity| [payment.from, payment.to].contains(&entity.0))
-            && params.channel.is_none_or(|channel| payment.channels.contains(&channel.0))
             && asset.is_none_or(|asset| asset == payment.asset);
         if !wanted {
             continue;
         }
-        let mut own = caller.role.sees_all();
         for entity in [payment.from, payment.to] {
-            if own {
-                break;
+            if let Entry::Vacant(place) = owned.entry(entity) {
+                // A deleted entity's payments are found by id alone.
+                let own = call.entity(entity).await.is_ok_and(|fact| fact.owner == caller.account);
+                place.insert(own || caller.role.sees_all());
             }
-            own = match owned.get(&entity) {
-                Some(own) => *own,
-                None => {
-                    // A deleted entity's payments are found by id alone.
-                    let own = call.entity(entity).await.is_ok_and(|fact| fact.owner == caller.account);
-                    owned.insert(entity, own);
-                    own
-                }
-            };
         }
-        if own {
-            pager.offer(payment.sequence, || payment);
+        let seen = payment.channels_of(|entity| owned.get(&entity).is_some_and(|own| *own));
+        let over = params.channel.is_none_or(|channel| seen.contains(&channel.0));
+        if over && !seen.is_empty() {
+            pager.offer(payment.sequence, || Arc::clone(&payment));
         }
     }
     let (found, pagination) = pager.finish();
     let mut payments = Vec::with_capacity(found.len());
     for payment in found {
-        payments.push(PaymentView::new(&payment, call.symbol(payment.asset).await?));
+        let symbol = call.symbol(payment.asset).await?;
+        payments.push(PaymentView::new(&payment, symbol, |entity| owned.get(&entity).is_some_and(|own| *own)));
     }
     Ok(PaymentList { payments, pagination })
 }

@@ -24,7 +24,8 @@ pub(super) fn table() -> Vec<Method> {
             "subscribe",
             3,
             Access::User,
-            "Events of these topics are pushed as {event, seq, data}: entity:ID, channel:ID, tx:HASH, payment:ID, block.",
+            "Events of these topics are pushed as {event, seq, data}: entity:ID, channel:ID, tx:HASH, payment:ID, block. from past \
+             the next event is refused (4100 ahead, with the next number).",
         ),
         Method::session::<Topics, Unsubscribed>("unsubscribe", 4, Access::User, "No more events of these topics."),
         Method::session::<Resume, Subscribed>(
@@ -33,7 +34,12 @@ pub(super) fn table() -> Vec<Method> {
             Access::User,
             "Subscribes from behind the last event seen, and sends what was missed; error gap with the oldest kept.",
         ),
-        Method::session::<Ack, Acked>("ack", 6, Access::User, "The events up to seq arrived; the hub may forget them."),
+        Method::session::<Ack, Acked>(
+            "ack",
+            6,
+            Access::User,
+            "The events up to seq of a subscribed topic arrived; the hub may forget them.",
+        ),
         Method::session::<Ping, Pong>("ping", 7, Access::Open, "The hub's time, open to all."),
     ]
 }

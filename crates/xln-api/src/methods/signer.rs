@@ -6,12 +6,12 @@ use crate::backend::{NewKey, NewSigner, NewSignerError};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::method::{Method, get, post};
+use crate::strict::RawObject;
 use crate::text::{AsText, Bytes, hex};
 use crate::view::entity::SignerView;
 use crate::view::page::{PageOf, Pager, Pagination};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use xln_types::{Hash, Rejection, SignerId};
 
 pub(super) fn table() -> Vec<Method> {
@@ -38,7 +38,7 @@ struct CreateSigner {
     /// The public key of one that the caller keeps: 33 bytes compressed, or 65.
     public_key: Option<AsText<Bytes>>,
     /// Free, at most 4 KiB as JSON.
-    metadata: Option<Map<String, Value>>,
+    metadata: Option<RawObject>,
 }
 
 /// A new signer.
@@ -60,17 +60,25 @@ async fn create(call: Call, params: CreateSigner) -> Result<SignerCreated, ApiEr
         (None, Some(public)) => (NewKey::SelfCustody(public.0.0), "publicKey"),
         (None, None) => (NewKey::Generated, "privateKey"),
     };
-    let metadata = metadata_bytes(params.metadata)?;
+    let metadata = metadata_bytes(params.metadata.as_ref());
     if xln_types::tx::METADATA_BYTES_MAX < metadata.0.len() {
         let limit = xln_types::tx::METADATA_BYTES_MAX as u64;
         return Err(ApiError::from(&Rejection::TooLarge { limit }).with("field", "metadata"));
     }
-    let new = NewSigner { owner: call.caller()?.account, key, metadata };
+    let owner = call.caller()?.account;
+    let new = NewSigner { owner, key, metadata };
     let (signer, public_key) = call.api.0.backend.create_signer(new).await.map_err(|error| match error {
         NewSignerError::Key(error) => ApiError::from(error).with("field", field),
         NewSignerError::Exists(_) => ApiError::from(&Rejection::AlreadyExists {}).with("field", field),
         NewSignerError::Submit(error) => ApiError::from(error),
     })?;
+    // N-5: a signer that was known has changed hands, with all that it founded.
+    let had_entities =
+        call.read(move |server| server.signer(signer).is_some_and(|signer| signer.entities != 0)).await?;
+    call.api.0.directory.put_owner(signer, owner);
+    if had_entities {
+        call.api.0.directory.forget_owners();
+    }
     Ok(SignerCreated { signer_id: AsText(signer), public_key: hex(&public_key) })
 }
 

@@ -6,11 +6,12 @@ use crate::backend::{Request, SubmitError};
 use crate::call::Call;
 use crate::error::{ApiError, Code};
 use crate::method::{Method, get, post};
+use crate::sight::Sight;
 use crate::text::{AsText, Bytes};
 use crate::view::receipt::ReceiptView;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use xln_types::codec::decode;
+use xln_types::codec::{TX_BYTES_MAX, decode};
 use xln_types::{Receipt, Transaction, TxHash};
 
 /// Most transactions of one binary frame.
@@ -26,7 +27,7 @@ pub(super) fn table() -> Vec<Method> {
             Access::User,
             post("/transactions"),
             "Executes a transaction that its sender signed: the RLP of [type, from, to, nonce, data, fee, timestamp, \
-             signature]. Answers its receipt; the same bytes again get the first receipt. In a binary frame: RLP \
+             signature]. Answers its receipt, as far as the caller may see it; the same bytes again get the first receipt. In a binary frame: RLP \
              [id, 104, [transaction, …]] with up to 8192 transactions as lists, answered [id, [[hash, code], …]] in \
              their order; code 0 is executed, else an error code. Every other method's binary frame carries its JSON \
              parameters as a byte string, answered [id, JSON]; a frame that fails as a whole gets [id, code, reason].",
@@ -37,7 +38,8 @@ pub(super) fn table() -> Vec<Method> {
             105,
             Access::User,
             get("/transactions/{hash}"),
-            "What became of a transaction: confirmed once durable, sealed once in a block that the hub signed.",
+            "What became of a transaction: confirmed once durable, sealed once in a block that the hub signed. A user sees \
+             of it what concerns its own entities and the channels in which they stand.",
             receipt,
         ),
     ]
@@ -67,22 +69,27 @@ pub(crate) async fn execute(api: &Api, tx: Transaction) -> Result<Receipt, ApiEr
 }
 
 async fn submit(call: Call, params: Submit) -> Result<ReceiptView, ApiError> {
+    if TX_BYTES_MAX < params.transaction.0.0.len() {
+        let error = ApiError::new(Code::TooLarge, "too_large", "the transaction is too large");
+        return Err(error.with("field", "transaction").with("expected", TX_BYTES_MAX));
+    }
     let tx = decode::<Transaction>(&params.transaction.0.0).map_err(|error| {
         let answer = ApiError::new(Code::InvalidRequest, "malformed_rlp", format!("malformed RLP: {error}"));
         answer.with("field", "transaction")
     })?;
     let receipt = execute(&call.api, tx).await?;
-    view(&call, &receipt).await
+    let sight = call.sight(&receipt).await?;
+    view(&call, &receipt, &sight).await
 }
 
-async fn view(call: &Call, receipt: &Receipt) -> Result<ReceiptView, ApiError> {
+async fn view(call: &Call, receipt: &Receipt, sight: &Sight) -> Result<ReceiptView, ApiError> {
     for log in &receipt.logs {
         if let Some(asset) = crate::view::event::asset_of(log) {
             call.symbol(asset).await?;
         }
     }
     let sealed = call.api.0.backend.receipt(receipt.hash).and_then(|stored| stored.sealed);
-    Ok(ReceiptView::new(receipt, sealed, &call.api.0.directory))
+    Ok(ReceiptView::new(receipt, sealed, &call.api.0.directory, sight))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -94,8 +101,9 @@ struct GetReceipt {
 async fn receipt(call: Call, params: GetReceipt) -> Result<ReceiptView, ApiError> {
     let unknown = || ApiError::unknown("transaction").with("field", "hash");
     let stored = call.api.0.backend.receipt(params.hash.0).ok_or_else(unknown)?;
-    if !call.may_see(&stored.receipt).await? {
+    let sight = call.sight(&stored.receipt).await?;
+    if !sight.sees_any() {
         return Err(unknown());
     }
-    view(&call, &stored.receipt).await
+    view(&call, &stored.receipt, &sight).await
 }

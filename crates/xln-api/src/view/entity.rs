@@ -4,6 +4,7 @@ use crate::text::{AsText, hex};
 use crate::view::{asset, free_bytes};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use xln_machine::Server;
 use xln_machine::depositary::Reserve;
@@ -33,7 +34,8 @@ pub(crate) struct SignerView {
     /// Unix seconds.
     created: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<serde_json::Value>,
+    #[schemars(with = "Option<serde_json::Value>")]
+    metadata: Option<Box<RawValue>>,
 }
 
 impl From<&Signer> for SignerView {
@@ -67,7 +69,8 @@ pub(crate) struct EntityItem {
     /// The signer that created it.
     signer: AsText<SignerId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<serde_json::Value>,
+    #[schemars(with = "Option<serde_json::Value>")]
+    metadata: Option<Box<RawValue>>,
 }
 
 impl From<&Entity> for EntityItem {

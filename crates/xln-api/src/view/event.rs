@@ -1,7 +1,7 @@
 //! Events, in receipts and pushed to subscribers. An asset is named by id, and by symbol where that is known here.
 
 use crate::directory::Directory;
-use crate::view::free_bytes;
+use crate::text::hex;
 use serde_json::{Map, Value, json};
 use xln_machine::channel::ChannelStatus;
 use xln_machine::depositary::OperationStatus;
@@ -78,6 +78,6 @@ pub(crate) fn memo_text(memo: &[u8]) -> Option<Value> {
     match std::str::from_utf8(memo) {
         Ok("") => None,
         Ok(text) => Some(text.into()),
-        Err(_) => free_bytes(memo),
+        Err(_) => Some(hex(memo).into()),
     }
 }

@@ -10,13 +10,19 @@ pub(crate) mod payment;
 pub(crate) mod receipt;
 pub(crate) mod reserve;
 
-/// Free bytes as people gave them: JSON where it is JSON, text where it is text, else hex. `None` where there are none.
-pub(crate) fn free_bytes(bytes: &[u8]) -> Option<serde_json::Value> {
+use serde_json::value::RawValue;
+
+/// Free bytes as people gave them: JSON as it came where it is JSON, text where it is text, else hex. `None` where there are none.
+pub(crate) fn free_bytes(bytes: &[u8]) -> Option<Box<RawValue>> {
     if bytes.is_empty() {
         return None;
     }
-    if let Ok(json) = serde_json::from_slice(bytes) {
+    let text = std::str::from_utf8(bytes).map_or_else(|_| crate::text::hex(bytes), str::to_owned);
+    // Self-custody senders write what they like: what a strict reader would refuse isn't handed on as JSON.
+    if crate::strict::check(&text).is_ok()
+        && let Ok(json) = RawValue::from_string(text.clone())
+    {
         return Some(json);
     }
-    Some(std::str::from_utf8(bytes).map_or_else(|_| crate::text::hex(bytes), str::to_owned).into())
+    serde_json::value::to_raw_value(&text).ok()
 }

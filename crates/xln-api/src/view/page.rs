@@ -1,7 +1,7 @@
-//! Pages of lists: by number from 1, or by a cursor that stays good while the list grows (creation order).
+//! Pages of lists: by number from 1, or by a cursor: the key of the last item seen, so that it stays good while the list grows.
 
 use crate::error::ApiError;
-use crate::text::AsText;
+use crate::text::{AsText, Text};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,15 +12,15 @@ const LIMIT_DEFAULT: u64 = 100;
 
 /// Which page.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PageOf {
+pub(crate) struct PageOf<K = u64> {
     page: u64,
     limit: u64,
-    after: Option<u64>,
+    after: Option<K>,
 }
 
-impl PageOf {
+impl<K> PageOf<K> {
     /// Checks what a caller asked for.
-    pub(crate) fn new(page: Option<u64>, limit: Option<u64>, cursor: Option<AsText<u64>>) -> Result<PageOf, ApiError> {
+    pub(crate) fn new(page: Option<u64>, limit: Option<u64>, cursor: Option<AsText<K>>) -> Result<PageOf<K>, ApiError> {
         let (page, limit) = (page.unwrap_or(1), limit.unwrap_or(LIMIT_DEFAULT));
         if page == 0 {
             return Err(ApiError::invalid("page", "out_of_range", "pages count from 1").with("expected", 1));
@@ -44,36 +44,36 @@ pub(crate) struct Pagination {
     total: u64,
     /// The cursor of the next page, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<AsText<u64>>,
+    next: Option<String>,
 }
 
-/// Takes one page out of a list that passes by in creation order.
-pub(crate) struct Pager<T> {
-    of: PageOf,
+/// Takes one page out of a list that passes by in the order of its keys: by creation, where they are numbers.
+pub(crate) struct Pager<T, K = u64> {
+    of: PageOf<K>,
     total: u64,
     skipped: u64,
     taken: Vec<T>,
-    last: u64,
+    last: Option<K>,
     more: bool,
 }
 
-impl<T> Pager<T> {
-    pub(crate) fn new(of: PageOf) -> Pager<T> {
+impl<T, K: PartialOrd + Text> Pager<T, K> {
+    pub(crate) fn new(of: PageOf<K>) -> Pager<T, K> {
         let skipped = if of.after.is_some() { 0 } else { (of.page - 1).saturating_mul(of.limit) };
-        Pager { of, total: 0, skipped, taken: Vec::new(), last: 0, more: false }
+        Pager { of, total: 0, skipped, taken: Vec::new(), last: None, more: false }
     }
 
-    /// The next match; `number` rises with creation.
-    pub(crate) fn offer(&mut self, number: u64, make: impl FnOnce() -> T) {
+    /// The next match; `key` rises from one to the next, and stays the item's own.
+    pub(crate) fn offer(&mut self, key: K, make: impl FnOnce() -> T) {
         self.total = self.total.saturating_add(1);
-        if self.of.after.is_some_and(|after| number <= after) {
+        if self.of.after.as_ref().is_some_and(|after| key <= *after) {
             return;
         }
         if 0 < self.skipped {
             self.skipped -= 1;
         } else if (self.taken.len() as u64) < self.of.limit {
             self.taken.push(make());
-            self.last = number;
+            self.last = Some(key);
         } else {
             self.more = true;
         }
@@ -81,7 +81,7 @@ impl<T> Pager<T> {
 
     /// The page's items and where it stands.
     pub(crate) fn finish(self) -> (Vec<T>, Pagination) {
-        let next = self.more.then_some(AsText(self.last));
+        let next = self.last.filter(|_| self.more).map(|last| last.write());
         let (page, limit, total) = (self.of.page, self.of.limit, self.total);
         (self.taken, Pagination { page, limit, total, next })
     }
@@ -98,7 +98,7 @@ mod tests {
             pager.offer(number, || number);
         }
         let (items, pagination) = pager.finish();
-        (items, pagination.next.map(|next| next.0), pagination.total)
+        (items, pagination.next.and_then(|next| next.parse().ok()), pagination.total)
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(page(1, 9, Some(3), 6), (vec![4, 5], None, 6), "what was added since is on the next page");
         assert_eq!(page(u64::MAX, 1000, None, 5), (vec![], None, 5));
         for (page, limit) in [(0, 1), (1, 0), (1, 1001)] {
-            assert!(PageOf::new(Some(page), Some(limit), None).is_err(), "{page} {limit}");
+            assert!(PageOf::<u64>::new(Some(page), Some(limit), None).is_err(), "{page} {limit}");
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Payment {
     pub(crate) asset: AssetId,
     pub(crate) amount: Amount,
     pub(crate) fee: Amount,
-    /// The payer's channel, and the payee's where it is another.
+    /// The payer's channel first, the payee's last; one where they share it.
     pub(crate) channels: Vec<ChannelId>,
     pub(crate) memo: Blob,
 }
@@ -49,6 +49,16 @@ impl Payment {
         }
         found
     }
+
+    /// The channels that one may know of who owns these: the payer its own, the payee its own.
+    pub(crate) fn channels_of(&self, owns: impl Fn(EntityId) -> bool) -> &[ChannelId] {
+        match (owns(self.from), owns(self.to)) {
+            (true, true) => &self.channels,
+            (true, false) => self.channels.get(..1).unwrap_or_default(),
+            (false, true) => self.channels.last_chunk::<1>().map_or(&[], |last| last),
+            (false, false) => &[],
+        }
+    }
 }
 
 /// A payment.
@@ -69,10 +79,10 @@ pub(crate) struct PaymentView {
     amount: AsText<Amount>,
     /// What the hub got.
     fee: AsText<Amount>,
-    /// The payer's channel.
+    /// The caller's own channel: the payer's, or the payee's where the caller is that.
     #[serde(skip_serializing_if = "Option::is_none")]
     channel_id: Option<AsText<ChannelId>>,
-    /// All channels that it crossed, from the payer's to the payee's.
+    /// The channels that it crossed, from the payer's to the payee's, as far as the caller stands in them.
     channels: Vec<AsText<ChannelId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     memo: Option<serde_json::Value>,
@@ -85,8 +95,9 @@ pub(crate) struct PaymentView {
 }
 
 impl PaymentView {
-    /// A payment, with its asset's symbol.
-    pub(crate) fn new(payment: &Payment, symbol: String) -> PaymentView {
+    /// A payment, with its asset's symbol, as it looks to one who owns these.
+    pub(crate) fn new(payment: &Payment, symbol: String, owns: impl Fn(EntityId) -> bool) -> PaymentView {
+        let channels: Vec<_> = payment.channels_of(owns).iter().map(|channel| AsText(*channel)).collect();
         PaymentView {
             payment_id: AsText(payment.hash),
             status: "completed",
@@ -96,8 +107,8 @@ impl PaymentView {
             symbol,
             amount: AsText(payment.amount),
             fee: AsText(payment.fee),
-            channel_id: payment.channels.first().map(|channel| AsText(*channel)),
-            channels: payment.channels.iter().map(|channel| AsText(*channel)).collect(),
+            channel_id: channels.first().copied(),
+            channels,
             memo: memo_text(&payment.memo.0),
             seq: payment.sequence,
             timestamp: payment.at_ms / 1000,

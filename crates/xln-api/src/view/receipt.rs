@@ -2,6 +2,7 @@
 
 use crate::directory::Directory;
 use crate::error::ApiError;
+use crate::sight::Sight;
 use crate::text::{AsText, hex};
 use crate::view::event;
 use schemars::JsonSchema;
@@ -52,9 +53,9 @@ pub(crate) struct ReceiptView {
     sealed: Option<SealedView>,
     /// Deterministic cost units.
     cost: u64,
-    /// What happened.
+    /// What happened, as far as it concerns the caller's entities and channels.
     logs: Vec<Value>,
-    /// Which records changed.
+    /// Which records changed, of those that the caller may see: its own, and those of channels in which it stands.
     changes: Vec<ChangeView>,
     /// Why it was refused, as an error's code, message and details.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,8 +63,15 @@ pub(crate) struct ReceiptView {
 }
 
 impl ReceiptView {
-    /// A receipt, and where it is sealed.
-    pub(crate) fn new(receipt: &Receipt, sealed: Option<(u64, u64)>, directory: &Directory) -> ReceiptView {
+    /// A receipt, and where it is sealed, as it looks to one caller.
+    pub(crate) fn new(
+        receipt: &Receipt,
+        sealed: Option<(u64, u64)>,
+        directory: &Directory,
+        sight: &Sight,
+    ) -> ReceiptView {
+        let logs = receipt.logs.iter().filter(|log| sight.sees_event(log));
+        let changes = receipt.changes.iter().filter(|change| sight.sees_record(&change.path));
         let change = |change: &xln_types::StateChange| ChangeView {
             path: change.path.to_string(),
             old: hex(&change.old.0),
@@ -79,8 +87,8 @@ impl ReceiptView {
             },
             sealed: sealed.map(|(block, index)| SealedView { block: AsText(block), index }),
             cost: receipt.cost,
-            logs: receipt.logs.iter().map(|log| event::event(log, directory)).collect(),
-            changes: receipt.changes.iter().map(change).collect(),
+            logs: logs.map(|log| event::event(log, directory)).collect(),
+            changes: changes.map(change).collect(),
             rejection: receipt.rejection().map(|rejection| ApiError::from(rejection).to_json()),
         }
     }

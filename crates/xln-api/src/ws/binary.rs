@@ -132,7 +132,7 @@ impl ApiSession {
                 self.admit_batch(index, batch.len())?;
                 return Ok(Begun::Batch(index, batch));
             }
-            self.begin(index, &text(params)?).map(Begun::Other)
+            self.begin(index, &text(params)?, None).map(Begun::Other)
         });
         (id, begun)
     }

@@ -1,6 +1,10 @@
 //! The WebSocket at `/v1/ws`: requests `{"id"?, "method", "params"}`, answers `{"id", "result"}` or `{"id", "error"}`, events
 //! `{"event": topic, "seq", "data"}`.
 //!
+//! **Request ids.** A *string* `id` of at least 16 characters makes a request repeatable, exactly as REST's `Idempotency-Key` does and in
+//! the same store: for 24 hours the account gets the first answer for the same method and parameters, and 4009 for others. It counts
+//! only for methods that don't just read. A shorter or a numeric id, and a binary frame's, only matches the answer to its request.
+//!
 //! **Binary frames** carry RLP `[id, method number, params]`, `id` a byte string of at most [`ID_BYTES_MAX`]:
 //! - `tx.submit`: params is a list of signed transactions; answered `[id, [[hash, code], …]]` in their order, code 0 executed, else
 //!   an error code.
@@ -10,6 +14,7 @@
 //! A request is submitted when its future is first polled, in the order of the frames ([`xln_net::Session`]).
 
 mod binary;
+mod frame;
 mod topics;
 
 use crate::access::Caller;
@@ -23,8 +28,6 @@ use crate::{params, rest};
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRequestParts, Request};
 use axum::response::Response;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::future::Future;
 use std::net::IpAddr;
@@ -57,26 +60,15 @@ struct ApiSession {
     mailbox: Mailbox<ApiEvent>,
     from: IpAddr,
     caller: Option<(Caller, Instant)>,
-}
-
-/// A request as it came.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Frame<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    method: Cow<'a, str>,
-    #[serde(borrow, default)]
-    params: Option<&'a RawValue>,
+    listening: topics::Listening,
 }
 
 /// What a request leads to.
 enum Work {
     /// Answered at once.
     Done(Answer),
-    /// A method of the table.
-    Call(usize, String),
+    /// A method of the table, and its request id where it has one.
+    Call(usize, String, Option<String>),
     Subscribe(Subscribe),
     Unsubscribe(Topics),
     Resume(Resume),
@@ -86,7 +78,7 @@ enum Work {
 impl ApiSession {
     fn new(api: Api, mailbox: Mailbox<ApiEvent>, from: IpAddr) -> Self {
         api.0.metrics.session_opened();
-        ApiSession { api, mailbox, from, caller: None }
+        ApiSession { api, mailbox, from, caller: None, listening: topics::Listening::default() }
     }
 
     fn caller(&self) -> Option<Caller> {
@@ -94,13 +86,13 @@ impl ApiSession {
     }
 
     /// Decides what a request is; what must take effect before the next frame (a login) happens here.
-    fn begin(&mut self, index: usize, params: &str) -> Result<Work, ApiError> {
+    fn begin(&mut self, index: usize, params: &str, request_id: Option<String>) -> Result<Work, ApiError> {
         let Some(method) = self.api.method(index) else { return Err(ApiError::unknown("method")) };
         if self.caller.is_none() {
             self.api.0.limiter.address(self.from, self.api.0.backend.now_ms())?;
         }
         if !matches!(method.action, Action::Session) {
-            return Ok(Work::Call(index, params.to_owned()));
+            return Ok(Work::Call(index, params.to_owned(), request_id));
         }
         let name = method.name;
         let begun = self.api.admit(index, self.caller().as_ref()).and_then(|()| self.begin_session(name, params));
@@ -141,32 +133,33 @@ impl ApiSession {
     /// Carries on: borrows nothing of the session.
     fn work(&self, work: Result<Work, ApiError>) -> impl Future<Output = Answer> + Send + 'static {
         let (api, mailbox, caller) = (self.api.clone(), self.mailbox.clone(), self.caller());
+        let listening = self.listening.clone();
         async move {
             let call = Call { api: api.clone(), caller };
+            let ears = topics::Ears { mailbox: &mailbox, listening: &listening };
             match work? {
                 Work::Done(answer) => answer,
-                Work::Call(index, params) => api.call(index, caller, &params).await,
-                Work::Subscribe(wish) => to_text(&topics::subscribe(&call, &mailbox, &wish).await?),
-                Work::Unsubscribe(wish) => to_text(&topics::unsubscribe(&call, &mailbox, &wish)?),
-                Work::Resume(wish) => to_text(&topics::resume(&call, &mailbox, &wish).await?),
-                Work::Acknowledge(ack) => to_text(&topics::acknowledge(&call, &mailbox, ack)?),
+                Work::Call(index, params, request_id) => match (caller, request_id, params::fields(&params)) {
+                    (Some(caller), Some(id), Ok(fields)) => {
+                        let params = fields.text().map_err(|error| params::explain(&error, None))?;
+                        api.call_once(index, caller, (&id, "id"), params).await
+                    }
+                    _ => api.call(index, caller, &params).await,
+                },
+                Work::Subscribe(wish) => to_text(&topics::subscribe(&call, ears, &wish).await?),
+                Work::Unsubscribe(wish) => to_text(&topics::unsubscribe(&call, ears, &wish)?),
+                Work::Resume(wish) => to_text(&topics::resume(&call, ears, &wish).await?),
+                Work::Acknowledge(ack) => to_text(&topics::acknowledge(&call, ears, ack)?),
             }
         }
     }
 
     /// Reads a text frame: its id, and what it leads to.
     fn read(&mut self, frame: &str) -> (Option<String>, Result<Work, ApiError>) {
-        let frame: Frame<'_> = match serde_json::from_str(frame) {
-            Ok(frame) => frame,
-            Err(error) => return (None, Err(params::explain(&error, None))),
-        };
-        let id = frame.id.map(|id| id.get().to_owned());
-        if id.as_ref().is_some_and(|id| ID_BYTES_MAX < id.len()) {
-            let error = ApiError::new(Code::TooLarge, "too_large", "the id is too long").with("field", "id");
-            return (None, Err(error.with("expected", ID_BYTES_MAX)));
-        }
-        let params = frame.params.map_or("{}", RawValue::get);
-        let work = self.api.method_named(&frame.method).and_then(|index| self.begin(index, params));
+        let (id, request) = frame::read(frame);
+        let work = request.and_then(|frame::Request { method, params, request_id }| {
+            self.api.method_named(&method).and_then(|index| self.begin(index, params, request_id))
+        });
         (id, work)
     }
 }
@@ -196,7 +189,7 @@ impl Session for ApiSession {
         match mail {
             Mail::Event(delivery) => {
                 let (topic, seq) = (delivery.topic, delivery.seq);
-                let data = delivery.event.data(&self.api.0.directory);
+                let data = delivery.event.data(&self.api.0.directory, &self.listening.sight(topic));
                 Some(format!("{{\"event\":\"{topic}\",\"seq\":{seq},\"data\":{data}}}"))
             }
             Mail::Lagged => {

@@ -77,7 +77,7 @@ async fn bad_requests_change_nothing_and_explain() {
             json!({ "direction": direction, "asset": none, "amount": "1" }).to_string(),
             4004,
             "unknown_asset",
-            Value::Null,
+            json!("asset"),
         ),
         (
             "POST",
@@ -229,7 +229,7 @@ async fn bad_transactions_are_refused_by_reason() {
         (own(Transaction { nonce: 5, ..good.clone() }), 4009, "wrong_nonce"),
         (own(Transaction { timestamp: good.timestamp + 301, ..good.clone() }), 4100, "timestamp_outside"),
         (own(Transaction { timestamp: good.timestamp - 301, ..good.clone() }), 4100, "timestamp_outside"),
-        (own(Transaction { data: Blob(vec![0xc1, 0x80, 0x80]), ..good.clone() }), 4100, "malformed_body"),
+        (own(Transaction { data: Blob(vec![0xc1, 0x80, 0x80]), ..good.clone() }), 4000, "malformed_body"),
         (own(Transaction { from: xln_types::Address([77; 20]), ..good.clone() }), 4004, "unknown_sender"),
     ];
     for (tx, code, reason) in cases {
@@ -244,6 +244,7 @@ async fn bad_transactions_are_refused_by_reason() {
         ("0xff", 4000, "malformed_rlp"),
         ("0x0", 4100, "invalid_value"),
         ("zz", 4100, "invalid_value"),
+        (&format!("0x{}", "00".repeat(64 * 1024 + 1)), 4013, "too_large"),
     ] {
         let (found, details) = alice.refused("POST", "/transactions", json!({ "transaction": text })).await;
         assert_eq!(
@@ -284,6 +285,7 @@ async fn a_session_survives_bad_frames() {
         ("", 4000, "malformed"),
         ("{", 4000, "malformed"),
         ("null", 4000, "malformed"),
+        (r#"[7,"ping",{}]"#, 4000, "malformed"),
         (r#"{"id":1}"#, 4000, "missing_field"),
         (r#"{"id":1,"method":"ping","extra":1}"#, 4000, "unknown_field"),
         (r#"{"id":1,"method":"no.such"}"#, 4000, "unknown_method"),

@@ -257,13 +257,12 @@ impl Double {
             NewKey::Imported(secret) => (secp::signer_of_secret(secret).map_err(NewSignerError::Key)?, 1),
             NewKey::SelfCustody(key) => (secp::signer_of_public_key(key).map_err(NewSignerError::Key)?, 0),
         };
-        if self.state().server.signer(signer).is_some() {
-            return Err(NewSignerError::Exists(signer));
-        }
         let (owner, metadata, key) = (new.owner, new.metadata, Blob(public_key.to_vec()));
         let command = Command::RegisterSigner { signer, public_key: key, owner, hosted, metadata };
-        self.take(Request::Command(command))?;
-        Ok((signer, public_key))
+        match self.take(Request::Command(command))?.receipt.rejection() {
+            None => Ok((signer, public_key)),
+            Some(_) => Err(NewSignerError::Exists(signer)),
+        }
     }
 }
 

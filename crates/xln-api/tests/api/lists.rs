@@ -1,6 +1,6 @@
 //! Lists: pages, cursors, filters, and counters that are real.
 
-use crate::client::{ALICE, BOB, Hub, pair};
+use crate::client::{ALICE, BOB, Hub, OPERATOR, account, pair};
 use serde_json::{Value, json};
 
 fn ids(list: &Value) -> Vec<String> {
@@ -78,4 +78,34 @@ async fn a_bare_grant_counts_where_one_asset_is_named() {
     let shown = bob.get(&format!("/channels/{}", opened["channelId"].as_str().expect("an id"))).await;
     let mine = if shown["left"] == a.as_str() { "left" } else { "right" };
     assert_eq!(shown["assets"]["ETH"]["granted"][mine], "5");
+}
+
+/// N-4: assets are listed by id, and their cursor is an id: what is registered between two pages moves nothing.
+#[tokio::test]
+async fn a_cursor_over_assets_neither_repeats_nor_skips() {
+    let hub = Hub::start().await;
+    let operator = hub.login(OPERATOR).await;
+    let register = async |number: u8| {
+        let token = json!({ "kind": "erc20", "contract": account(number).to_string(), "symbol": format!("T{number}"), "decimals": 6 });
+        operator.post("/assets/register", token).await;
+    };
+    for number in 40..52 {
+        register(number).await;
+    }
+    let there = ids(&operator.get("/assets").await["assets"]);
+    assert_eq!(there.len(), 13);
+    let (mut found, mut path, mut number) = (Vec::new(), "/assets?limit=2".to_owned(), 52);
+    loop {
+        let page = operator.get(&path).await;
+        found.extend(ids(&page["assets"]));
+        let Some(next) = page["pagination"]["next"].as_str() else { break };
+        path = format!("/assets?limit=2&cursor={next}");
+        for _ in 0..3 {
+            register(number).await;
+            number += 1;
+        }
+    }
+    let distinct: std::collections::BTreeSet<_> = found.iter().collect();
+    assert_eq!(distinct.len(), found.len(), "no repeats");
+    assert!(there.iter().all(|id| distinct.contains(id)), "no skips");
 }

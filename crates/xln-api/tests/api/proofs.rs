@@ -1,6 +1,6 @@
 //! Proof files: checked offline, refused when anything in them is another.
 
-use crate::client::{ALICE, BOB, Hub, pair, toward};
+use crate::client::{ALICE, AUDITOR, BOB, Hub, pair, toward};
 use crate::double::{HUB_SECRET, signer_of};
 use serde_json::{Value, json};
 use xln_api::proof::{ProofFile, Subject};
@@ -51,7 +51,7 @@ async fn a_receipt_is_proven_offline() {
     let (code, details) = alice.refused("GET", &path, json!({})).await;
     assert_eq!((code, &details["reason"]), (4004, &json!("not_sealed")));
     hub.node.seal();
-    let file = bob.get(&path).await;
+    let file = alice.get(&path).await;
     let signer = signer_of(&HUB_SECRET).address();
     let Ok(Subject::Receipt { receipt, .. }) = verify(&file, signer) else { panic!("not proven: {file}") };
     assert_eq!(receipt.hash.to_string(), paid["paymentId"]);
@@ -61,6 +61,36 @@ async fn a_receipt_is_proven_offline() {
     for (pointer, copy) in all {
         assert!(verify(&copy, signer).is_err(), "{pointer}");
     }
+    let (code, details) = bob.refused("GET", &path, json!({})).await;
+    assert_eq!((code, &details["reason"]), (4003, &json!("senders_receipt")), "it shows Alice's reserve");
+    assert!(hub.login(AUDITOR).await.get(&path).await == file, "who sees all gets it");
+}
+
+/// ST-2: a change of any byte makes the proof fail, also where Ethereum would read both the same (v of a signature).
+#[tokio::test]
+async fn every_byte_of_a_proof_counts() {
+    let hub = Hub::start().await;
+    let alice = hub.login(ALICE).await;
+    let signer = alice.post("/signers", json!({})).await["signerId"].as_str().expect("an id").to_owned();
+    hub.node.seal();
+    let file = alice.get(&format!("/proofs/{}", Path::signer(signer.parse().expect("an id")))).await;
+    let hub_signer = signer_of(&HUB_SECRET).address();
+    assert!(verify(&file, hub_signer).is_ok());
+    let mut tried = 0;
+    for part in ["/header", "/seal", "/signature", "/depositary", "/evidence/state/key", "/evidence/state/value"] {
+        let text = file.pointer(part).and_then(Value::as_str).expect("hex").to_owned();
+        for at in (2..text.len()).step_by(2) {
+            let byte = u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
+            for other in [byte ^ 1, byte ^ 0x80, byte.wrapping_sub(27), byte.wrapping_add(27)] {
+                let mut copy = file.clone();
+                let changed = format!("{}{other:02x}{}", &text[..at], &text[at + 2..]);
+                *copy.pointer_mut(part).expect("there") = changed.into();
+                assert!(verify(&copy, hub_signer).is_err(), "{part} byte {at}: {byte:02x} as {other:02x}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(1000 < tried, "{tried}");
 }
 
 /// ST-2: a record of the last block, or that there is none.

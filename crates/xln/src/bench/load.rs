@@ -23,6 +23,7 @@ const CREDIT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 /// Who takes part in a measurement.
 pub(crate) struct Parties {
     pub(crate) client: Client,
+    pub(crate) operator: Client,
     pub(crate) hub_id: String,
     pub(crate) payer: String,
     pub(crate) payee: String,
@@ -57,6 +58,7 @@ impl Parties {
         }
         let parties = Parties {
             client,
+            operator,
             hub_id,
             payer: entities.remove(0),
             payee: entities.remove(0),
@@ -69,9 +71,10 @@ impl Parties {
 
     /// The same parties at the same hub, which was started again: tokens end with its process.
     pub(crate) async fn again(self, hub: &DevHub) -> Result<Parties, Failure> {
-        let mut client = Client::new(hub.field("api"))?;
+        let (mut operator, mut client) = (Client::new(hub.field("api"))?, Client::new(hub.field("api"))?);
+        operator.login(&key(0)?).await?;
         client.login(&key(1)?).await?;
-        Ok(Parties { client, ..self })
+        Ok(Parties { client, operator, ..self })
     }
 
     /// Brings money in for the payer, and waits until it is credited.
