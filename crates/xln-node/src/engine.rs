@@ -25,7 +25,7 @@ use xln_types::{
 };
 
 /// Most inputs executed in one turn, so that blocks and answers stay regular under load.
-pub const TURN_INPUTS_MAX: usize = 512;
+pub const TURN_INPUTS_MAX: usize = 256;
 /// Past this many bytes waiting for the disk nothing more is executed: the mempool fills and sheds.
 pub const LOG_QUEUED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Past this many bytes of entries a turn ends: with one more entry its record still fits the log.
@@ -319,10 +319,15 @@ impl<W: World> Engine<W> {
         let shared = Arc::clone(&self.shared);
         let mut server = shared.server_mut();
         let at_ms = now_ms.max(server.now_ms());
-        let block = server.seal(at_ms);
+        let mut block = server.seal(at_ms);
         self.open_bytes = 0;
-        let record = Record::Block { header: block.header.clone(), seal: block.seal, receipts: block.receipts.clone() };
-        match self.write(&server, &record) {
+        let receipts = std::mem::take(&mut block.receipts);
+        let record = Record::Block { header: block.header.clone(), seal: block.seal, receipts };
+        let written = self.write(&server, &record);
+        if let Record::Block { receipts, .. } = record {
+            block.receipts = receipts;
+        }
+        match written {
             Ok(record) => self.unspoken.push_back(Unspoken::Block { record, block: Box::new(block) }),
             Err(error) => {
                 drop(server);
@@ -348,7 +353,7 @@ impl<W: World> Engine<W> {
             }
             match self.unspoken.pop_front() {
                 Some(Unspoken::Batch { answers, effects, .. }) => self.speak_batch(answers, effects),
-                Some(Unspoken::Block { block, .. }) => self.sign(&block),
+                Some(Unspoken::Block { block, .. }) => self.sign(*block),
                 None => {}
             }
         }
@@ -370,14 +375,15 @@ impl<W: World> Engine<W> {
         }
     }
 
-    fn sign(&self, block: &SealedBlock) {
+    fn sign(&self, mut block: SealedBlock) {
         let signature = self.signer.sign(&block.digest);
         let number = block.header.number;
         // Losing this record loses nothing: the same digest gives the same signature after a restart (CH-10).
         let _ = self.log.submit(alloy_rlp::encode(Record::Signature { number, signature: Blob(signature.to_vec()) }));
-        let stored = History::stored(block, Some(signature));
-        self.shared.history_mut().seal(stored.clone(), block.receipts.clone());
-        self.outlet.sealed(&stored, &block.receipts);
+        let stored = History::stored(&block, Some(signature));
+        let receipts = Arc::new(std::mem::take(&mut block.receipts));
+        self.shared.history_mut().seal(stored.clone(), Arc::clone(&receipts));
+        self.outlet.sealed(&stored, &receipts);
     }
 
     /// The log failed: nothing that isn't durable is spoken of, and nothing new is taken. Only a restart recovers.

@@ -3,6 +3,7 @@
 
 use alloy_rlp::Encodable;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use xln_api::backend::{BlockId, ReceiptProof, StoredBlock, StoredReceipt};
 use xln_crypto::derive;
 use xln_machine::server::SealedBlock;
@@ -16,7 +17,7 @@ pub const HISTORY_BLOCKS_MAX: usize = 100_000;
 
 struct Kept {
     block: StoredBlock,
-    receipts: Vec<Receipt>,
+    receipts: Arc<Vec<Receipt>>,
 }
 
 /// Whether a receipt stands for its hash from now on.
@@ -66,7 +67,7 @@ impl History {
     }
 
     /// Notes a block with the receipts that it seals, and forgets the oldest past the bounds.
-    pub fn seal(&mut self, block: StoredBlock, receipts: Vec<Receipt>) {
+    pub fn seal(&mut self, block: StoredBlock, receipts: Arc<Vec<Receipt>>) {
         let number = block.header.number;
         for (index, receipt) in receipts.iter().enumerate() {
             self.open.remove(&receipt.hash);
@@ -89,7 +90,7 @@ impl History {
             self.by_hash.remove(&oldest.block.hash);
             self.receipts -= oldest.receipts.len();
             let number = oldest.block.header.number;
-            for receipt in &oldest.receipts {
+            for receipt in oldest.receipts.iter() {
                 if self.sealed.get(&receipt.hash).is_some_and(|(block, _)| *block == number) {
                     self.sealed.remove(&receipt.hash);
                 }
@@ -129,7 +130,7 @@ impl History {
             count += self.blocks.get(first).map_or(0, |kept| kept.receipts.len());
         }
         for kept in self.blocks.iter().skip(first) {
-            for (index, receipt) in (0..).zip(&kept.receipts) {
+            for (index, receipt) in (0..).zip(kept.receipts.iter()) {
                 tell(receipt, Some((kept.block.header.number, index)));
             }
         }

@@ -4,6 +4,7 @@
 use crate::engine::input_of;
 use crate::history::History;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use xln_machine::server::{GenesisError, SealedBlock};
 use xln_machine::{Outcome, Server};
 use xln_storage::{Disk, Log, LogError, LogOptions, Recovery};
@@ -154,7 +155,7 @@ impl Replay {
             }
         }
         witness.sealed(&block);
-        self.history.seal(History::stored(&block, None), block.receipts);
+        self.history.seal(History::stored(&block, None), Arc::new(block.receipts));
         Ok(())
     }
 

@@ -95,9 +95,9 @@ pub(crate) async fn payments(stage: &mut Stage) -> Result<Outcome, Failure> {
     }
     let bar = stage.progress("payments", PAYMENTS as u64);
     let (one, other) = tokio::join!(pay_all(&stage.alice, &out.0, &bar), pay_all(&stage.bob, &back.0, &bar));
-    let ids: Vec<String> = one?.into_iter().chain(other?).collect();
+    let (ids, returned) = (one?, other?);
     bar.finish_and_clear();
-    let (made, net) = (ids.len(), out.1 - back.1);
+    let (made, net) = (ids.len() + returned.len(), out.1 - back.1);
     stage.payments = ids;
     let (alice, bob) = (stage.alice.balance().await?, stage.bob.balance().await?);
     Ok(Outcome::same(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use xln_chain::Chain;
 use xln_types::Amount;
 
-/// One of the payments, drawn by the seed, proven by its file and the hub's address alone; the same file altered proves nothing.
+/// One of alice's payments, drawn by the seed, proven by its file and the hub's address alone; the same file altered proves nothing.
 pub(crate) async fn receipt_offline(stage: &mut Stage) -> Result<Outcome, Failure> {
     let drawn = stage.dice.below(stage.payments.len().max(1));
     let payment = stage.payments.get(drawn).cloned().unwrap_or_default();

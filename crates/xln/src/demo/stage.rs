@@ -75,7 +75,7 @@ pub(crate) struct Stage {
     pub(crate) eth: AssetId,
     /// What alice deposited, in wei, and in USDC.
     pub(crate) deposited: [Amount; 2],
-    /// Payments made, by id.
+    /// Payments that alice made, by id: their receipts are hers to prove.
     pub(crate) payments: Vec<String>,
     as_json: bool,
 }
