@@ -133,7 +133,9 @@ fn take_mail<W: World>(
         }
         engine.take(letter.mail);
         taken += 1;
-        next = if taken < TURN_MAIL_MAX { mail.try_recv().ok() } else { None };
+        // Speaking of what became durable may take long: the block's time is looked at after each piece.
+        let in_time = Instant::now() < until;
+        next = if in_time && taken < TURN_MAIL_MAX { mail.try_recv().ok() } else { None };
     }
     false
 }
