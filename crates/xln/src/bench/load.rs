@@ -5,7 +5,7 @@ use crate::child::DevHub;
 use crate::failure::Failure;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use xln_chain::dev::accounts;
 use xln_chain::submitter::{Order, Submitter};
 use xln_chain::{ChainClient, calldata};
@@ -18,7 +18,7 @@ const GRANT: &str = "1267650600228229401496703205376";
 /// What the payer's entity has on the chain.
 const DEPOSIT_WEI: u128 = 1_000_000_000_000_000_000_000;
 /// How long a deposit may take to be credited.
-const CREDIT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+const CREDIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Who takes part in a measurement.
 pub(crate) struct Parties {
@@ -151,4 +151,38 @@ pub(crate) async fn pipeline(
     }
     let asked_bytes = payment.to_string().len();
     Ok(Pipelined { per_s: done as f64 / start.elapsed().as_secs_f64(), asked_bytes, answered_bytes })
+}
+
+/// Payments over one connection at a steady pace, for so long; every answer is checked. Answers how many were made a second.
+pub(crate) async fn paced(parties: &Parties, per_s: usize, length: Duration) -> Result<f64, Failure> {
+    const BEATS_PER_S: usize = 100;
+    let (mut sender, mut receiver) = parties.session().await?;
+    let (payment, start) = (parties.payment(1), Instant::now());
+    let total = per_s * usize::try_from(length.as_secs()).unwrap_or(0);
+    let sending = async {
+        let mut beat = tokio::time::interval(Duration::from_secs(1) / u32::try_from(BEATS_PER_S).unwrap_or(1));
+        let mut sent = 0;
+        while sent < total {
+            let _ = beat.tick().await;
+            for _ in 0..(per_s / BEATS_PER_S).min(total - sent) {
+                let _ = sender.feed("payment.send", &payment).await?;
+                sent += 1;
+            }
+            sender.flush().await?;
+        }
+        Ok::<(), Failure>(())
+    };
+    let receiving = async {
+        let mut done = 0;
+        while done < total {
+            if let Incoming::Answer { result, .. } = receiver.next().await? {
+                let _ = result.map_err(|refusal| Failure::Check(format!("a payment was refused: {refusal}")))?;
+                done += 1;
+            }
+        }
+        Ok::<(), Failure>(())
+    };
+    let (sent, received) = tokio::join!(sending, receiving);
+    sent.and(received)?;
+    Ok(total as f64 / start.elapsed().as_secs_f64())
 }

@@ -1,7 +1,7 @@
 //! The suite `ws`: what a client sees of a hub on the same machine (PRD 4.1, 5.1.2, 10.1).
 
 use crate::bench::floor;
-use crate::bench::load::{Parties, Pipelined, pipeline};
+use crate::bench::load::{Parties, Pipelined, paced, pipeline};
 use crate::bench::row::Row;
 use crate::bench::statistics::Samples;
 use crate::child::DevHub;
@@ -22,6 +22,30 @@ const RECORD_BYTES: usize = 512;
 /// The interval of blocks.
 const BLOCK: Duration = Duration::from_millis(100);
 
+/// What the hub does while its blocks are timed.
+#[derive(Clone, Copy)]
+enum Load {
+    /// Nothing.
+    Idle,
+    /// Payments at the rate that it is asked to bear.
+    Steady,
+    /// As many as client and hub together can, on the same cores.
+    Saturated,
+}
+
+impl Load {
+    fn name(self) -> &'static str {
+        match self {
+            Load::Idle => "idle",
+            Load::Steady => "loaded with 10,000 payments/s",
+            Load::Saturated => "saturated",
+        }
+    }
+}
+
+/// Payments a second of [`Load::Steady`]: the target of the pipelined run.
+const STEADY_PER_S: usize = 10_000;
+
 /// How much is measured.
 struct Size {
     single: usize,
@@ -39,7 +63,7 @@ const QUICK: Size =
 /// Measures everything.
 pub(crate) async fn run(quick: bool, as_json: bool) -> Result<Vec<Row>, Failure> {
     let size = if quick { QUICK } else { FULL };
-    let bar = show::progress("ws", 7, as_json);
+    let bar = show::progress("ws", 8, as_json);
     let start = Instant::now();
     let hub = DevHub::start().await?;
     hub.until_ready().await?;
@@ -56,10 +80,10 @@ pub(crate) async fn run(quick: bool, as_json: bool) -> Result<Vec<Row>, Failure>
     rows.push(Row::at_most(name, ms(start), "ms", 5_000.0));
     let parties = parties.again(&hub).await?;
     bar.inc(1);
-    rows.extend(block_intervals(&parties, "idle", size.blocks, false).await?);
-    bar.inc(1);
-    rows.extend(block_intervals(&parties, "loaded", size.blocks, true).await?);
-    bar.inc(1);
+    for load in [Load::Idle, Load::Steady, Load::Saturated] {
+        rows.extend(block_intervals(&parties, load, size.blocks).await?);
+        bar.inc(1);
+    }
     rows.extend(creations(&parties, size.creations).await?);
     bar.inc(1);
     rows.push(hosted_signatures(hub.scratch(), size.signatures)?);
@@ -146,7 +170,7 @@ async fn changed_records(parties: &Parties) -> Result<usize, Failure> {
 }
 
 /// The intervals of blocks by their own timestamps, beside a bare ticker that runs at the same time.
-async fn block_intervals(parties: &Parties, name: &str, length: Duration, loaded: bool) -> Result<Vec<Row>, Failure> {
+async fn block_intervals(parties: &Parties, load: Load, length: Duration) -> Result<Vec<Row>, Failure> {
     let mut socket = parties.client.socket().await?;
     let _ = socket.call("subscribe", json!({ "channels": ["block"] })).await?;
     let ticking = tokio::task::spawn_blocking(move || floor::ticks(BLOCK, length));
@@ -165,14 +189,15 @@ async fn block_intervals(parties: &Parties, name: &str, length: Duration, loaded
     };
     let until = Instant::now() + length;
     let loading = async {
-        if loaded {
-            pipeline(parties, WINDOW, |_| until <= Instant::now()).await.map(|done| done.per_s)
-        } else {
-            Ok(0.0)
+        match load {
+            Load::Idle => Ok(0.0),
+            Load::Steady => paced(parties, STEADY_PER_S, length).await,
+            Load::Saturated => pipeline(parties, WINDOW, |_| until <= Instant::now()).await.map(|done| done.per_s),
         }
     };
-    let (intervals, load) = tokio::join!(watching, loading);
-    let (intervals, _) = (intervals?, load?);
+    let (intervals, loaded) = tokio::join!(watching, loading);
+    let (intervals, _) = (intervals?, loaded?);
+    let name = load.name();
     let mut floor = Samples::default();
     ticking.await.map_err(Failure::world)?.into_iter().for_each(|took| floor.note(took));
     let low = Row::at_least(format!("block interval p0.1, {name}"), intervals.percentile(1), "ms", 90.0);
