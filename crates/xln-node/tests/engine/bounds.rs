@@ -70,6 +70,27 @@ fn the_door_has_so_many_places() {
     assert!(rig.shared.enter() && !rig.shared.enter());
 }
 
+/// TX-2: what waits behind a gap, and whoever asks for the same once more, holds no place at the door: it may wait for minutes, and would keep
+/// everybody else out.
+#[test]
+fn what_waits_behind_a_gap_holds_no_place() {
+    let mut rig = Rig::fresh(&MemDisk::new());
+    let body = Body::from(UpdateEntity { metadata: Blob::default(), policies: vec![], accepts_free: 1 });
+    let ahead = crate::people::CAROLS_FIRST + 5;
+    let waits = [(), ()].map(|()| {
+        let tx = signed_by(Who::Carol, Who::Carol.address(), Who::Hub, ahead, START_S, &body);
+        rig.ask(|reply| Mail::Signed(tx, reply))
+    });
+    rig.flush();
+    for mut waits in waits {
+        assert!(waits.try_recv().is_err(), "it waits");
+    }
+    for _ in 0..INFLIGHT_MAX {
+        assert!(rig.shared.enter());
+    }
+    assert!(!rig.shared.enter());
+}
+
 /// TX-6: while the log lags nothing more is executed; once it has caught up the rest is.
 #[test]
 fn a_lagging_log_holds_the_engine_up() {

@@ -68,9 +68,9 @@ fn an_opening_is_refused_by_what_is_wrong() {
         a open z                           => UnknownEntity
         a open b window 59                 => WindowOutside { min_s: 60, max_s: 2592000 }
         a open b window 2592001            => WindowOutside { min_s: 60, max_s: 2592000 }
-        a open b grant 1 XXX               => UnknownAsset
-        a open b lock 1 XXX                => UnknownAsset
-        a open b ask 1 XXX                 => UnknownAsset
+        a open b grant 1 ABC               => UnknownAsset
+        a open b lock 1 ABC                => UnknownAsset
+        a open b ask 1 ABC                 => UnknownAsset
         a open b grant 1 ETH grant 2 ETH   => AlreadyExists
         a open b grant 1 NFT               => NotForUniqueAsset
         a open b ask 1 NFT                 => NotForUniqueAsset
@@ -99,7 +99,7 @@ fn a_consent_is_refused_by_what_is_wrong() {
         entities a b
         a open b
         b accept c                         => UnknownChannel
-        b accept a grant 1 XXX             => UnknownAsset
+        b accept a grant 1 ABC             => UnknownAsset
         b accept a grant 1 NFT             => NotForUniqueAsset
         b accept a grant 1 ETH grant 1 ETH => AlreadyExists
         b accept a grant past ETH          => OutOfRange
@@ -128,7 +128,7 @@ fn only_the_grantor_changes_its_grant() {
         out b a ETH 0
         out a b ETH 9
         c credit a 9 ETH                   => UnknownChannel
-        a credit b 1 XXX                   => UnknownAsset
+        a credit b 1 ABC                   => UnknownAsset
         a credit b 1 NFT                   => NotForUniqueAsset
         a credit b 0 NFT
         listed a b NFT 1

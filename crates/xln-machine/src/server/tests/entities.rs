@@ -54,7 +54,7 @@ fn an_update_changes_metadata_policies_and_consent() {
         a update metadata 10 policy ETH cap 5
         a update policy USD reserve 1000000 free 1
         a update metadata 4097             => TooLarge { limit: 4096 }
-        a update policy XXX                => UnknownAsset
+        a update policy ABC                => UnknownAsset
         a update policy ETH reserve 1000001 => OutOfRange
         a update policy ETH ppm 1000001    => OutOfRange
         a update policy ETH base past      => OutOfRange

@@ -67,7 +67,7 @@ fn a_payment_is_refused_by_what_is_wrong() {
         hub credit a 100 ETH
         a pay a 1 ETH                      => SameEntity
         a pay z 1 ETH                      => UnknownEntity
-        a pay hub 1 XXX                    => UnknownAsset
+        a pay hub 1 ABC                    => UnknownAsset
         a pay hub 1 USD                    => UnknownAsset                 // not listed here
         a pay hub 0 ETH                    => AmountNotPositive
         a pay hub 1 ETH memo 257           => TooLarge { limit: 256 }

@@ -60,7 +60,7 @@ fn what_does_not_exist_is_not_found() {
     assert!(server.channel(ChannelId([1; 32])).is_none());
     assert!(server.available_in(ChannelId([1; 32]), Side::Left, hub.asset("ETH")).is_none());
     assert!(server.operation(OperationId([1; 32])).is_none());
-    assert!(server.asset(AssetId([1; 32])).is_none() && server.asset_by_symbol("XXX").is_none());
+    assert!(server.asset(AssetId([1; 32])).is_none() && server.asset_by_symbol("ABC").is_none());
     assert_eq!(server.next_nonce(account("z")), None);
     assert_eq!(server.next_nonce(Address::ZERO), None);
     assert_eq!(server.entities().count(), 2);

@@ -17,7 +17,7 @@ fn a_withdrawal_is_refused_by_what_is_wrong() {
         entities a K
         chain deposited a 100 ETH
         chain deposited K 100 ETH
-        a withdraw 1 XXX                   => UnknownAsset
+        a withdraw 1 ABC                   => UnknownAsset
         a withdraw 1 ETH to zero           => MalformedBody
         a withdraw 1 ETH until 59          => ValidityOutside { from_s: 1700000060, until_s: 1700604800 }
         a withdraw 1 ETH until 604801      => ValidityOutside { from_s: 1700000060, until_s: 1700604800 }
@@ -45,7 +45,7 @@ fn an_allocation_is_refused_by_what_is_wrong() {
         K open hub
         chain deposited a 100 ETH
         chain deposited K 100 ETH
-        a allocate hub 1 XXX               => UnknownAsset
+        a allocate hub 1 ABC               => UnknownAsset
         a allocate K 1 ETH                 => UnknownChannel
         a allocate hub 1 ETH until 59      => ValidityOutside { from_s: 1700000060, until_s: 1700604800 }
         a allocate hub 1 ETH until 604801  => ValidityOutside { from_s: 1700000060, until_s: 1700604800 }
@@ -67,7 +67,7 @@ fn a_deposit_is_refused_by_what_is_wrong() {
     check(
         "
         entities a K
-        a deposit 1 XXX                    => UnknownAsset
+        a deposit 1 ABC                    => UnknownAsset
         a deposit 0 ETH                    => AmountNotPositive
         a deposit past ETH                 => OutOfRange
         a deposit 2 NFT                    => NotForUniqueAsset

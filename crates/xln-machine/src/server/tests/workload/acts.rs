@@ -92,7 +92,7 @@ impl Step {
 
 /// An asset's id.
 pub(super) fn asset(hub: &Hub, number: usize) -> AssetId {
-    hub.asset(["ETH", "USD", "NFT", "XXX"][number])
+    hub.asset(["ETH", "USD", "NFT", "ABC"][number])
 }
 
 /// What the shell would send for an operation.
