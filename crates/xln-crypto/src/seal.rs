@@ -34,7 +34,12 @@ pub fn seal_hash(seal: &Seal) -> Hash {
 
 /// What the hub signs: `keccak256(0x1901 ‖ domain ‖ struct hash)`.
 pub fn seal_digest(chain_id: u64, depositary: Address, seal: &Seal) -> Hash {
-    keccak256_parts(&[&[0x19, 0x01], &domain_separator(chain_id, depositary).0, &seal_hash(seal).0])
+    digest_in(&domain_separator(chain_id, depositary), &seal_hash(seal))
+}
+
+/// EIP-712's digest of a struct hash in a domain.
+pub(crate) fn digest_in(domain: &Hash, struct_hash: &Hash) -> Hash {
+    keccak256_parts(&[&[0x19, 0x01], &domain.0, &struct_hash.0])
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ fn signer_of(key: &PublicKey) -> SignerId {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Account 0 of the public development mnemonic.
@@ -166,22 +166,27 @@ mod tests {
         );
     }
 
-    /// CH-7: the high-s twin of a valid signature is refused.
-    #[test]
-    fn the_malleable_twin_is_refused() {
+    /// The signature's other form: the order less s, and the other v.
+    pub(crate) fn make_high(signature: &mut [u8]) {
         const ORDER: [u8; 32] = [
             0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xba, 0xae,
             0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41,
         ];
-        let digest = keccak256(b"pay");
-        let mut twin = sign(&dev_key(), &digest).expect("key");
         let mut borrow = 0_i32;
         for index in (0..32).rev() {
-            let value = i32::from(ORDER[index]) - i32::from(twin[32 + index]) - borrow;
+            let value = i32::from(ORDER[index]) - i32::from(signature[32 + index]) - borrow;
             borrow = i32::from(value < 0);
-            twin[32 + index] = u8::try_from(value + 256 * borrow).expect("byte");
+            signature[32 + index] = u8::try_from(value + 256 * borrow).expect("byte");
         }
-        twin[64] = 55 - twin[64];
+        signature[64] = 55 - signature[64];
+    }
+
+    /// CH-7: the high-s twin of a valid signature is refused.
+    #[test]
+    fn the_malleable_twin_is_refused() {
+        let digest = keccak256(b"pay");
+        let mut twin = sign(&dev_key(), &digest).expect("key").to_vec();
+        make_high(&mut twin);
         assert_eq!(recover(&digest, &twin), Err(SignatureError::HighS));
     }
 }

@@ -10,7 +10,7 @@
 //! - **TX-1** every transaction type has a Rust type ([`tx::Body`]).
 //! - **TX-5** a refusal is a typed [`Rejection`] that carries the number that explains it.
 //!
-//! Read [`tx`] first, then [`entry`] (what the log holds), [`receipt`], [`block`].
+//! Read [`tx`] first, then [`entry`] (what the log holds), [`receipt`], [`block`], [`evidence`] (what a side of a channel signs).
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -33,6 +33,7 @@ pub mod chain;
 pub mod codec;
 pub mod entry;
 pub mod event;
+pub mod evidence;
 pub mod id;
 pub mod path;
 pub mod receipt;
@@ -48,6 +49,7 @@ pub use board::Board;
 pub use chain::{ChainFact, FactKind, FactPosition};
 pub use entry::{Authority, Command, Entry, Genesis};
 pub use event::Event;
+pub use evidence::{ChannelProof, Evidence, EvidenceAuthority, HtlcEntry, OffdeltaEntry};
 pub use id::{Address, AssetId, ChannelId, EntityId, Hash, OperationId, SignerId, TxHash};
 pub use path::Path;
 pub use receipt::{Receipt, StateChange};

@@ -6,13 +6,15 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use xln_types::asset::AssetKind;
 use xln_types::board::Member;
-use xln_types::codec::{Blob, decode};
+use xln_types::codec::{Blob, RlpError, decode};
+use xln_types::evidence::{EVIDENCE_BYTES_MAX, ShapeError};
 use xln_types::receipt::Status;
 use xln_types::tx::{self, AssetAmount, AssetPolicy, Scheme, SettleDiff};
 use xln_types::{
     Address, Amount, Asset, AssetId, AssetInfo, Authority, Balance, BlockHeader, Board, Body, ChainFact, ChannelId,
-    Command, EntityId, Entry, Event, FactKind, FactPosition, Genesis, Hash, OperationId, Path, Receipt, Record,
-    Rejection, Seal, Side, SignerId, StateChange, Transaction, TxHash, TxType,
+    ChannelProof, Command, EntityId, Entry, Event, Evidence, EvidenceAuthority, FactKind, FactPosition, Genesis, Hash,
+    HtlcEntry, OffdeltaEntry, OperationId, Path, Receipt, Record, Rejection, Seal, Side, SignerId, StateChange,
+    Transaction, TxHash, TxType,
 };
 
 const ASSET: Asset = Asset { kind: AssetKind::Erc1155, contract: Address([5; 20]), token_id: [6; 32] };
@@ -240,6 +242,95 @@ fn log_block_and_receipt_have_one_encoding() {
     check(&Record::Batch { at_ms: 1, entries: vec![Entry::Genesis { genesis: genesis() }] });
     check(&Record::Block { header: header(), seal: seal(), receipts: vec![kept, refused] });
     check(&Record::Signature { number: 1, signature: Blob(vec![2; 65]) });
+}
+
+fn proof() -> ChannelProof {
+    let (channel, offdeltas, htlcs, frame) = (ChannelId([1; 32]), Hash([2; 32]), Hash([3; 32]), Hash([4; 32]));
+    let (nonce, by, board_epoch, dispute_window_s) = (300, Side::Right, 5, 60);
+    ChannelProof { channel, nonce, by, board_epoch, offdeltas, htlcs, dispute_window_s, frame }
+}
+
+fn offdelta(asset: u8, offdelta: i128) -> OffdeltaEntry {
+    OffdeltaEntry { asset: AssetId([asset; 32]), offdelta: Balance(offdelta) }
+}
+
+fn htlc(side: Side, id: u64) -> HtlcEntry {
+    HtlcEntry { side, id, asset: AssetId([6; 32]), amount: Amount(7), hashlock: Hash([8; 32]), expires_at_s: 9 }
+}
+
+fn evidence() -> Evidence {
+    Evidence {
+        chain_id: 1,
+        depositary: Address([2; 20]),
+        signer_entity: EntityId([3; 32]),
+        counterparty: EntityId([4; 32]),
+        epoch: 5,
+        proof: proof(),
+        offdeltas: vec![offdelta(1, -300), offdelta(2, 1 << 120)],
+        htlcs: vec![htlc(Side::Left, 300), htlc(Side::Right, 1)],
+        authority: EvidenceAuthority::Direct { signature: Blob(vec![6; 65]) },
+    }
+}
+
+fn sealed(path: usize) -> EvidenceAuthority {
+    let (signature, path) = (Blob(vec![7; 65]), vec![Hash([8; 32]); path]);
+    EvidenceAuthority::Sealed { seal: seal(), signature, index: 3, count: 300, path }
+}
+
+/// N-3, CH-7: so has a channel's evidence, whatever carries it.
+#[test]
+fn evidence_has_one_encoding() {
+    check(&proof());
+    check(&offdelta(1, -300));
+    check(&htlc(Side::Right, 300));
+    check(&evidence().authority);
+    check(&sealed(2));
+    check(&evidence());
+    check(&Evidence { authority: sealed(64), ..evidence() });
+    let lists = (0..128).map(|asset| offdelta(asset, 1 << 120)).collect();
+    let htlcs =
+        [Side::Left, Side::Right].into_iter().flat_map(|side| (0..64).map(move |id| htlc(side, u64::MAX - 64 + id)));
+    let full = Evidence { offdeltas: lists, htlcs: htlcs.collect(), authority: sealed(64), ..evidence() };
+    assert!(full.length() < EVIDENCE_BYTES_MAX && EVIDENCE_BYTES_MAX < 2 * full.length(), "{}", full.length());
+    check(&full);
+}
+
+/// CH-7, CH-12, HT-6, N-1: what is out of bounds, order or range is named, and doesn't decode.
+#[test]
+fn misshapen_evidence_does_not_decode() {
+    let window = |dispute_window_s| Evidence { proof: ChannelProof { dispute_window_s, ..proof() }, ..evidence() };
+    let offdeltas = |offdeltas| Evidence { offdeltas, ..evidence() };
+    let htlcs = |htlcs| Evidence { htlcs, ..evidence() };
+    let amount = |amount| htlcs(vec![HtlcEntry { amount: Amount(amount), ..htlc(Side::Left, 0) }]);
+    let direct =
+        |bytes| Evidence { authority: EvidenceAuthority::Direct { signature: Blob(vec![1; bytes]) }, ..evidence() };
+    let (left, right) = (|id| htlc(Side::Left, id), |id| htlc(Side::Right, id));
+    for (value, expected) in [
+        (window(59), ShapeError::Window { seconds: 59 }),
+        (window(30 * 24 * 3600 + 1), ShapeError::Window { seconds: 30 * 24 * 3600 + 1 }),
+        (offdeltas((0..129).map(|asset| offdelta(asset, 1)).collect()), ShapeError::OffdeltaCount { count: 129 }),
+        (offdeltas(vec![offdelta(1, 1), offdelta(2, 0)]), ShapeError::OffdeltaRange { index: 1 }),
+        (offdeltas(vec![offdelta(1, (1 << 120) + 1)]), ShapeError::OffdeltaRange { index: 0 }),
+        (offdeltas(vec![offdelta(1, -(1 << 120) - 1)]), ShapeError::OffdeltaRange { index: 0 }),
+        (offdeltas(vec![offdelta(1, i128::MIN)]), ShapeError::OffdeltaRange { index: 0 }),
+        (offdeltas(vec![offdelta(1, 1), offdelta(1, 2)]), ShapeError::OffdeltaOrder { index: 1 }),
+        (offdeltas(vec![offdelta(1, 1), offdelta(3, 1), offdelta(2, 1)]), ShapeError::OffdeltaOrder { index: 2 }),
+        (htlcs((0..65).map(left).collect()), ShapeError::HtlcCount { side: Side::Left, count: 65 }),
+        (htlcs((0..65).map(right).collect()), ShapeError::HtlcCount { side: Side::Right, count: 65 }),
+        (amount(0), ShapeError::HtlcRange { index: 0 }),
+        (amount((1 << 120) + 1), ShapeError::HtlcRange { index: 0 }),
+        (htlcs(vec![left(1), left(1)]), ShapeError::HtlcOrder { index: 1 }),
+        (htlcs(vec![left(2), left(1)]), ShapeError::HtlcOrder { index: 1 }),
+        (htlcs(vec![right(1), left(2)]), ShapeError::HtlcOrder { index: 1 }),
+        (direct(64), ShapeError::Signature { bytes: 64 }),
+        (direct(66), ShapeError::Signature { bytes: 66 }),
+        (Evidence { authority: sealed(65), ..evidence() }, ShapeError::Path { hashes: 65 }),
+    ] {
+        assert_eq!(value.check(), Err(expected));
+        assert!(decode::<Evidence>(&alloy_rlp::encode(&value)).is_err(), "{expected}");
+    }
+    let long = Evidence { htlcs: (0..600).map(left).collect(), ..evidence() };
+    assert_eq!(decode::<Evidence>(&alloy_rlp::encode(&long)), Err(RlpError::Custom("evidence is too long")));
 }
 
 /// N-3, N-4, N-5: so have the small parts, and what has no number there has none.
