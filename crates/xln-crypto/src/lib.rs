@@ -22,6 +22,7 @@
 
 pub mod derive;
 pub mod evidence;
+pub mod frames;
 pub mod hash;
 pub mod list;
 pub mod login;
@@ -30,6 +31,7 @@ pub mod secp;
 pub mod verify;
 
 pub use evidence::{EvidenceError, verify_evidence};
+pub use frames::{VerifiedMessage, frame_hash};
 pub use hash::keccak256;
 pub use secp::SignatureError;
 pub use verify::{TokenKey, VerifiedTx};

@@ -127,6 +127,85 @@ pub enum Rejection {
     StaleFact {},
     /// Only the hub itself may do this.
     HubOnly {},
+    /// The frame or acknowledgement is older than what stands (CH-9).
+    StaleFrame {},
+    /// The frame doesn't stand on the head (CH-9).
+    FrameGap {
+        /// The height that could be taken.
+        height: u64,
+    },
+    /// Replay leads to another state than the frame says (CH-6).
+    StateMismatch {},
+    /// A second frame of one side on the same previous frame (CH-9).
+    Equivocation {},
+    /// The frame's nonce lies outside what could be taken (CH-7).
+    NonceOutside {
+        /// Lowest.
+        from: u64,
+        /// Highest.
+        until: u64,
+    },
+    /// The frame's timestamp goes back, or is too far ahead (CH-6).
+    TimestampAhead {
+        /// Earliest, unix seconds.
+        from_s: u64,
+        /// Latest, unix seconds.
+        until_s: u64,
+    },
+    /// The frame contradicts itself, or what its message says of it.
+    MalformedFrame {},
+    /// Too much waits for the other side's acknowledgement (CH-16).
+    StackFull {
+        /// The bound.
+        limit: u64,
+    },
+    /// No such pending HTLC, or not this side's to end (HT-2).
+    UnknownHtlc {},
+    /// As many HTLCs are pending as a side may have (HT-6).
+    TooManyHtlcs {
+        /// The bound.
+        limit: u64,
+    },
+    /// The HTLC's number was used before (HT-2).
+    HtlcUsed {
+        /// The lowest free one.
+        expected: u64,
+    },
+    /// It doesn't hash to the lock (HT-2).
+    WrongPreimage {},
+    /// The HTLC has expired (HT-2).
+    HtlcExpired {
+        /// The time by which that is judged, unix seconds.
+        now_s: u64,
+    },
+    /// Only its receiver may cancel an HTLC before it expires (HT-2).
+    HtlcNotExpired {
+        /// When it does, unix seconds.
+        expires_at_s: u64,
+    },
+    /// The HTLC would expire too early or too late (HT-4, HT-6).
+    ExpiryOutside {
+        /// Earliest, unix seconds.
+        from_s: u64,
+        /// Latest, unix seconds.
+        until_s: u64,
+    },
+    /// The chain fact isn't the next one that this side knows to be deep (CH-12).
+    FactNotDeep {},
+    /// A dispute has begun: no frame is signed any more (CH-12).
+    Disputed {},
+    /// The entity acts on another node.
+    NotHere {},
+    /// The other side isn't on another node, or not on this one.
+    NotAPeer {},
+    /// Another settlement is under way (DP-5).
+    SettlementPending {},
+    /// It waits for the other side to ask for the same.
+    NeedsAgreement {},
+    /// The invoice is unknown, expired, paid, or of another amount.
+    InvoiceUnpayable {},
+    /// The payment's time ran out.
+    DeadlinePassed {},
 }
 
 crate::rlp_enum!(Rejection {
@@ -167,6 +246,29 @@ crate::rlp_enum!(Rejection {
     35 => Halted {},
     36 => StaleFact {},
     37 => HubOnly {},
+    38 => StaleFrame {},
+    39 => FrameGap { height },
+    40 => StateMismatch {},
+    41 => Equivocation {},
+    42 => NonceOutside { from, until },
+    43 => TimestampAhead { from_s, until_s },
+    44 => MalformedFrame {},
+    45 => StackFull { limit },
+    46 => UnknownHtlc {},
+    47 => TooManyHtlcs { limit },
+    48 => HtlcUsed { expected },
+    49 => WrongPreimage {},
+    50 => HtlcExpired { now_s },
+    51 => HtlcNotExpired { expires_at_s },
+    52 => ExpiryOutside { from_s, until_s },
+    53 => FactNotDeep {},
+    54 => Disputed {},
+    55 => NotHere {},
+    56 => NotAPeer {},
+    57 => SettlementPending {},
+    58 => NeedsAgreement {},
+    59 => InvoiceUnpayable {},
+    60 => DeadlinePassed {},
 });
 
 impl Rejection {
@@ -210,6 +312,29 @@ impl Rejection {
             Rejection::Halted {} => "halted",
             Rejection::StaleFact {} => "stale_fact",
             Rejection::HubOnly {} => "hub_only",
+            Rejection::StaleFrame {} => "stale_frame",
+            Rejection::FrameGap { .. } => "frame_gap",
+            Rejection::StateMismatch {} => "state_mismatch",
+            Rejection::Equivocation {} => "equivocation",
+            Rejection::NonceOutside { .. } => "nonce_outside",
+            Rejection::TimestampAhead { .. } => "timestamp_ahead",
+            Rejection::MalformedFrame {} => "malformed_frame",
+            Rejection::StackFull { .. } => "stack_full",
+            Rejection::UnknownHtlc {} => "unknown_htlc",
+            Rejection::TooManyHtlcs { .. } => "too_many_htlcs",
+            Rejection::HtlcUsed { .. } => "htlc_used",
+            Rejection::WrongPreimage {} => "wrong_preimage",
+            Rejection::HtlcExpired { .. } => "htlc_expired",
+            Rejection::HtlcNotExpired { .. } => "htlc_not_expired",
+            Rejection::ExpiryOutside { .. } => "expiry_outside",
+            Rejection::FactNotDeep {} => "fact_not_deep",
+            Rejection::Disputed {} => "disputed",
+            Rejection::NotHere {} => "not_here",
+            Rejection::NotAPeer {} => "not_a_peer",
+            Rejection::SettlementPending {} => "settlement_pending",
+            Rejection::NeedsAgreement {} => "needs_agreement",
+            Rejection::InvoiceUnpayable {} => "invoice_unpayable",
+            Rejection::DeadlinePassed {} => "deadline_passed",
         }
     }
 }

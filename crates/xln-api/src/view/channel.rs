@@ -102,8 +102,8 @@ impl ChannelView {
     /// A channel as it is now.
     pub(crate) fn new(server: &Server, channel: &Channel) -> ChannelView {
         let head = &channel.head;
-        let lines: Vec<_> = channel.lines.iter().map(|(id, line)| (asset::name(server, *id), *id, line)).collect();
-        let payments = channel.lines.iter().fold(0_u64, |sum, (_, line)| sum.saturating_add(line.payments));
+        let lines: Vec<_> = channel.book.lines.iter().map(|(id, line)| (asset::name(server, *id), *id, line)).collect();
+        let payments = channel.book.lines.iter().fold(0_u64, |sum, (_, line)| sum.saturating_add(line.payments));
         let volume = lines.iter().map(|(name, _, line)| (name.clone(), AsText(line.volume))).collect();
         ChannelView {
             id: AsText(head.id),

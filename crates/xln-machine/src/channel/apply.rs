@@ -4,7 +4,6 @@
 use super::line::Line;
 use super::state::{Channel, ChannelStatus, Head};
 use crate::machine::{At, Machine, MachineKind};
-use xln_types::tx::CHANNEL_ASSETS_MAX;
 use xln_types::{Amount, AssetId, Balance, Hash, Path, Rejection, Side};
 
 /// What a channel is told.
@@ -85,7 +84,7 @@ pub struct Transition {
 
 impl Channel {
     fn listed_line(&self, asset: AssetId) -> Result<&Line, Rejection> {
-        self.line(asset).filter(|line| line.listed == 1).ok_or(Rejection::UnknownAsset {})
+        self.book.listed_line(asset)
     }
 
     fn open_line(&self, asset: AssetId) -> Result<&Line, Rejection> {
@@ -93,15 +92,6 @@ impl Channel {
             ChannelStatus::Open => self.listed_line(asset),
             status => Err(Rejection::ChannelNotOpen { status: status.number() }),
         }
-    }
-
-    /// CH-12: an asset that isn't listed yet, if there is room.
-    fn list(&self, asset: AssetId) -> Result<Line, Rejection> {
-        let line = self.line(asset).copied().unwrap_or_default();
-        if line.listed == 0 && CHANNEL_ASSETS_MAX <= self.listed() {
-            return Err(Rejection::TooManyAssets { limit: CHANNEL_ASSETS_MAX as u64 });
-        }
-        Ok(Line { listed: 1, ..line })
     }
 }
 
@@ -135,7 +125,7 @@ impl Machine for Channel {
                 let awaited = head.awaited.saturating_sub(1);
                 Ok(Transition { head: opened(Head { awaited, ..head }), line: None })
             }
-            Action::List { asset } => changed(asset, self.list(asset)?),
+            Action::List { asset } => changed(asset, self.book.list(asset)?),
             Action::Pay { asset, amount } => changed(asset, self.open_line(asset)?.pay(by, amount)?),
             Action::Grant { asset, granted } => changed(asset, self.listed_line(asset)?.grant(by, granted)?),
             Action::Hold { asset, amount } => {

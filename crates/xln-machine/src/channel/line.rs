@@ -99,9 +99,51 @@ impl Line {
             Side::Right => self.offdelta.plus(amount),
         };
         let offdelta = offdelta.ok_or(Rejection::OutOfRange {})?;
+        Ok(Line { offdelta, ..*self }.counted(amount)).and_then(Line::bearing_its_holds)
+    }
+
+    /// HT-1: `payer` locks `amount`, out of what it could pay.
+    ///
+    /// # Errors
+    /// As [`Line::pay`].
+    pub fn lock(&self, payer: Side, amount: Amount) -> Result<Line, Rejection> {
+        if amount == Amount::ZERO {
+            return Err(Rejection::AmountNotPositive {});
+        }
+        let available = self.out(payer);
+        if available < amount {
+            return Err(Rejection::InsufficientFunds { available, leg: 0 });
+        }
+        let held = self.held(payer).plus(amount).ok_or(Rejection::OutOfRange {})?;
+        self.with_held(payer, held).bearing_its_holds()
+    }
+
+    /// HT-2: what `payer` had locked is claimed: the hold ends and `offdelta` moves. Never refused for capacity or a lowered grant, and
+    /// never out of range, since [`Line::lock`] and [`Line::pay`] left room for it.
+    ///
+    /// # Errors
+    /// `OutOfRange` when less than that is locked.
+    pub fn claim(&self, payer: Side, amount: Amount) -> Result<Line, Rejection> {
+        let held = self.held(payer).minus(amount).ok_or(Rejection::OutOfRange {})?;
+        let offdelta = match payer {
+            Side::Left => self.offdelta.minus(amount),
+            Side::Right => self.offdelta.plus(amount),
+        };
+        let offdelta = offdelta.ok_or(Rejection::OutOfRange {})?;
+        Ok(Line { offdelta, ..self.with_held(payer, held) }.counted(amount))
+    }
+
+    /// N-1: refuses a step after which a claim of all that is held would pass 2¹²⁰.
+    fn bearing_its_holds(self) -> Result<Line, Rejection> {
+        let lowest = self.offdelta.minus(self.held_left);
+        let highest = self.offdelta.plus(self.held_right);
+        if lowest.is_some() && highest.is_some() { Ok(self) } else { Err(Rejection::OutOfRange {}) }
+    }
+
+    /// One payment more.
+    fn counted(self, amount: Amount) -> Line {
         let payments = self.payments.saturating_add(1);
-        let volume = Amount(self.volume.0.saturating_add(amount.0));
-        Ok(Line { offdelta, payments, volume, ..*self })
+        Line { payments, volume: Amount(self.volume.0.saturating_add(amount.0)), ..self }
     }
 
     /// CH-3: `grantor` sets what it grants. Lowering it below what is drawn stops new borrowing and erases no debt.

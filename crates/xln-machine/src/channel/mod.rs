@@ -11,14 +11,19 @@
 //! - **CH-11** pending → open → closing → closed; financial transactions need `open`.
 //! - **CH-12** collateral enters by chain facts alone; at most 128 listed assets count.
 //!
-//! Read [`line`] first (the arithmetic of one asset), then [`state`], then [`apply`].
+//! Read [`line`] first (the arithmetic of one asset), then [`book`] (all that two sides agree on), [`state`], [`apply`] (channels whose
+//! two sides are both here), then [`replica`] (channels between nodes).
 
 pub mod apply;
+pub mod book;
 pub mod line;
+pub mod replica;
 pub mod state;
 #[cfg(test)]
 mod tests;
 
 pub use apply::{Action, Message};
+pub use book::Book;
 pub use line::Line;
+pub use replica::Replica;
 pub use state::{Channel, ChannelStatus};

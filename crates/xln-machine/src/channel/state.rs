@@ -1,6 +1,8 @@
 //! A channel's record, and what it answers.
 
+use super::book::Book;
 use super::line::Line;
+use super::replica::Replica;
 use xln_types::codec::{Decodable, Encodable, RlpDecodable, RlpEncodable, RlpError};
 use xln_types::{AssetId, ChannelId, EntityId, Side, SignerId};
 
@@ -90,34 +92,33 @@ pub struct Head {
 pub struct Channel {
     /// Its left entity's signer: the channel's place in the tree (ST-3).
     pub signer: SignerId,
-    /// All but the lines.
+    /// Who, which epoch, how far.
     pub head: Head,
-    /// The lines, ascending by asset.
-    pub lines: Vec<(AssetId, Line)>,
+    /// Lines, HTLCs and terms; of a channel with another node: as of the last frame both have signed.
+    pub book: Book,
+    /// This side's memory of frames, where the other side is on another node.
+    pub replica: Option<Box<Replica>>,
 }
 
 impl Channel {
+    /// A channel in which nothing has happened yet.
+    pub fn new(signer: SignerId, head: Head) -> Channel {
+        Channel { signer, head, book: Book::default(), replica: None }
+    }
+
     /// The line of an asset, if there is one.
     pub fn line(&self, asset: AssetId) -> Option<&Line> {
-        let index = self.lines.binary_search_by_key(&asset, |(id, _)| *id).ok()?;
-        self.lines.get(index).map(|(_, line)| line)
+        self.book.line(asset)
     }
 
     /// Puts an asset's line.
     pub fn set_line(&mut self, asset: AssetId, line: Line) {
-        match self.lines.binary_search_by_key(&asset, |(id, _)| *id) {
-            Ok(index) => {
-                if let Some(slot) = self.lines.get_mut(index) {
-                    slot.1 = line;
-                }
-            }
-            Err(index) => self.lines.insert(index, (asset, line)),
-        }
+        self.book.set_line(asset, line);
     }
 
     /// How many assets both sides listed (CH-12).
     pub fn listed(&self) -> usize {
-        self.lines.iter().filter(|(_, line)| line.listed == 1).count()
+        self.book.listed()
     }
 
     /// On which side an entity stands.

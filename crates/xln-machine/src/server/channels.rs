@@ -98,7 +98,7 @@ impl Server {
         };
         let (left_handle, right_handle) = opener.pick((from, peer), (peer, from));
         let signer = self.entities.at(left_handle).record.signer;
-        let channel = self.add_channel(Channel { signer, head, lines: Vec::new() }, left_handle, right_handle);
+        let channel = self.add_channel(Channel::new(signer, head), left_handle, right_handle);
         self.journal.events.push(Event::ChannelStatus { channel: id, left, right, status: head.status.number() });
         for side in [from, peer] {
             self.step_entity(at, side, &entity::Message::ChannelAdded)?;

@@ -190,12 +190,12 @@ fn settlements_are_counted() {
 fn unlisted_collateral_waits_and_listed_assets_are_bounded() {
     let asset = |number: usize| AssetId([u8::try_from(number).expect("small"); 32]);
     let mut channel = open();
-    channel.lines.clear();
+    channel.book.lines.clear();
     for number in (0..CHANNEL_ASSETS_MAX).rev() {
         assert_eq!(tell(&mut channel, Side::Left, Action::List { asset: asset(number) }), Ok(()));
     }
     assert_eq!(channel.listed(), CHANNEL_ASSETS_MAX);
-    assert!(channel.lines.is_sorted_by_key(|(asset, _)| *asset), "lines ascend whatever order they came in");
+    assert!(channel.book.lines.is_sorted_by_key(|(asset, _)| *asset), "lines ascend whatever order they came in");
     let late = asset(200);
     let full = Rejection::TooManyAssets { limit: CHANNEL_ASSETS_MAX as u64 };
     assert_eq!(tell(&mut channel, Side::Left, Action::List { asset: late }), Err(full));
@@ -212,7 +212,7 @@ fn unlisted_collateral_waits_and_listed_assets_are_bounded() {
     ] {
         assert_eq!(tell(&mut channel, Side::Left, action), Err(Rejection::UnknownAsset {}), "{action:?}");
     }
-    channel.lines.retain(|(id, _)| *id != asset(0));
+    channel.book.lines.retain(|(id, _)| *id != asset(0));
     assert_eq!(tell(&mut channel, Side::Right, Action::List { asset: late }), Ok(()));
     assert_eq!(tell(&mut channel, Side::Left, Action::Pay { asset: late, amount: Amount(40) }), Ok(()));
     let settled = Action::Settled { asset: asset(201), left: Balance::ZERO, right: Balance::ZERO };

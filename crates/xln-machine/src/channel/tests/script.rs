@@ -31,7 +31,7 @@ pub(super) fn pending(opener: Side, awaited: u64) -> Channel {
         settle_counter: 0,
         created_s: 0,
     };
-    Channel { signer: SignerId([3; 20]), head, lines: Vec::new() }
+    Channel::new(SignerId([3; 20]), head)
 }
 
 /// An open channel that lists [`ASSET`].

@@ -54,7 +54,7 @@ impl Image {
             assert_eq!(channel.signer, left, "a channel lies below its left entity");
             records.insert(Path::channel(left, head.left, head.id), rlp(head));
             records.insert(Path::channel(right, head.right, head.id), rlp(&head.left));
-            let lines = channel.lines.iter();
+            let lines = channel.book.lines.iter();
             records.extend(lines.map(|(asset, line)| (Path::line(left, head.left, head.id, *asset), rlp(line))));
         }
         Image { records, indexes: indexes(server) }
@@ -196,7 +196,7 @@ fn check_sums(server: &Server) {
         }
     }
     for channel in server.channels.iter() {
-        for (asset, line) in &channel.lines {
+        for (asset, line) in &channel.book.lines {
             for side in [Side::Left, Side::Right] {
                 let own = operations.values().map(|(_, operation)| *operation);
                 let own = own.filter(|it| it.channel == channel.head.id && it.side == side);

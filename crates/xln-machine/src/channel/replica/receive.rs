@@ -1,0 +1,270 @@
+//! Receiving: the other side's frames and acknowledgements. **CH-6** replay, **CH-8** final and released, **CH-9** crossings.
+
+use super::{Draft, Judge, Outcome, Pending, Received, Replica, Signed};
+use crate::channel::book::Book;
+use std::collections::VecDeque;
+use xln_types::frame::{FRAME_AHEAD_S_MAX, NONCE_SKIP_MAX};
+use xln_types::{Frame, FrameTx, HtlcKey, Rejection, Side};
+
+impl Replica {
+    /// The other side's frame, whose signature was checked and is its.
+    ///
+    /// # Errors
+    /// A typed refusal: nothing has changed but the evidence kept of an equivocation, and left's turn after a crossing.
+    pub fn receive_frame(
+        &mut self,
+        head: &mut Book,
+        judge: &Judge,
+        frame: &Frame,
+        signed: Signed,
+    ) -> Result<Received, Rejection> {
+        if frame.channel != self.channel || frame.by == self.me {
+            return Err(Rejection::MalformedFrame {});
+        }
+        if self.frozen {
+            return Err(Rejection::Disputed {});
+        }
+        if frame.height <= self.height {
+            return self.receive_old(frame, signed);
+        }
+        let expected = self.height.saturating_add(1);
+        if frame.height != expected || frame.previous != self.frame {
+            return Err(Rejection::FrameGap { height: expected });
+        }
+        if self.me == Side::Left && !self.stack.is_empty() {
+            // CH-9: left's wins. It yields once its own are acknowledged.
+            self.yielding_since_ms = Some(judge.now_ms);
+            return Ok(Received::Crossed);
+        }
+        let (state, outcomes) = self.replay(head, judge, frame, &signed)?;
+        self.commit(head, judge, frame, signed, state, outcomes)
+    }
+
+    /// A frame at a height that is committed: known, late, or a second one on the same frame.
+    fn receive_old(&mut self, frame: &Frame, signed: Signed) -> Result<Received, Rejection> {
+        if signed.proof.frame == self.frame {
+            return Ok(Received::Again);
+        }
+        let Some(evidence) = self.evidence.as_ref().filter(|_| self.by == frame.by && frame.height == self.height)
+        else {
+            return Err(Rejection::StaleFrame {});
+        };
+        // CH-9: the head is this side's own choice among the other's; a second one at its height is an equivocation.
+        if self.equivocation.is_none() {
+            self.equivocation = Some(Box::new((evidence.clone(), signed)));
+        }
+        Err(Rejection::Equivocation {})
+    }
+
+    /// CH-6: replays the transactions on a copy of the head; what was computed here must be what was signed there.
+    fn replay(
+        &self,
+        head: &Book,
+        judge: &Judge,
+        frame: &Frame,
+        signed: &Signed,
+    ) -> Result<(Book, Vec<Outcome>), Rejection> {
+        let nonce = signed.proof.nonce;
+        let (from, until) = (self.nonce.saturating_add(1), self.nonce.saturating_add(NONCE_SKIP_MAX));
+        if !(from..=until).contains(&nonce) {
+            return Err(Rejection::NonceOutside { from, until });
+        }
+        let (from_s, until_s) = (self.timestamp_s, judge.now_s().saturating_add(FRAME_AHEAD_S_MAX));
+        if !(from_s..=until_s).contains(&frame.timestamp_s) {
+            return Err(Rejection::TimestampAhead { from_s, until_s });
+        }
+        // The first frame opens the channel, and no other does.
+        let opens = matches!(frame.txs.as_slice(), [FrameTx::Open { .. }]);
+        if opens != (self.height == 0) {
+            return Err(Rejection::MalformedFrame {});
+        }
+        // CH-8: such a transaction is the only one of its frame.
+        if frame.txs.iter().any(FrameTx::stands_alone) && frame.txs.len() != 1 {
+            return Err(Rejection::MalformedFrame {});
+        }
+        let mut state = head.clone();
+        let mut outcomes = Vec::new();
+        for tx in &frame.txs {
+            judge.accepts(self, &state, tx)?;
+            outcomes.extend(self.foreseen(&state, tx));
+            state.apply(frame.by, tx)?;
+        }
+        let digests = state.digests();
+        let proof = &signed.proof;
+        let same = digests.state == frame.state
+            && digests.offdeltas == proof.offdeltas
+            && digests.htlcs == proof.htlcs
+            && state.terms.dispute_window_s == proof.dispute_window_s;
+        if same { Ok((state, outcomes)) } else { Err(Rejection::StateMismatch {}) }
+    }
+
+    /// What the other side's transaction will mean once it is final, or once it releases something of this side's (CH-8).
+    fn foreseen(&self, state: &Book, tx: &FrameTx) -> Option<Outcome> {
+        match tx {
+            FrameTx::Pay { .. } | FrameTx::HtlcAdd { .. } => Some(Outcome::Final(tx.clone())),
+            FrameTx::HtlcFulfill { id, preimage } => {
+                let key = HtlcKey { side: self.me, id: *id };
+                let htlc = state.htlc(key)?.clone();
+                Some(Outcome::Preimage { key, htlc, preimage: *preimage })
+            }
+            FrameTx::HtlcCancel { key, failure } if key.side == self.me => {
+                let htlc = state.htlc(*key)?.clone();
+                Some(Outcome::Returned { key: *key, htlc, failure: failure.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    fn commit(
+        &mut self,
+        head: &mut Book,
+        judge: &Judge,
+        frame: &Frame,
+        signed: Signed,
+        state: Book,
+        outcomes: Vec<Outcome>,
+    ) -> Result<Received, Rejection> {
+        // CH-8: what this side signed so far is without these, or with what they release.
+        let signed_before = self.signed_nonce;
+        self.give_up();
+        let nonce = signed.proof.nonce;
+        *head = state;
+        (self.height, self.frame, self.nonce) = (frame.height, signed.proof.frame, nonce);
+        (self.timestamp_s, self.by) = (frame.timestamp_s, frame.by);
+        self.signed_nonce = self.signed_nonce.max(nonce);
+        self.evidence = Some(signed);
+        self.yielding_since_ms = None;
+        self.forget_facts(head);
+        self.rebase(head, judge);
+        let mut now = Vec::new();
+        for outcome in outcomes {
+            match outcome {
+                // A preimage is knowledge: it is used at once.
+                Outcome::Preimage { .. } => now.push(outcome),
+                outcome => self.pending.push_back(Pending { nonce: signed_before, outcome }),
+            }
+        }
+        now.extend(self.ripe(nonce));
+        Ok(Received::Taken(now))
+    }
+
+    /// CH-9: right gives up its whole stack and puts its transactions back in order, each as often as it stood there. It owes a frame:
+    /// else what it gave up is never released, and what it took may never be final.
+    fn give_up(&mut self) {
+        (self.proposed, self.tip) = (None, None);
+        if self.stack.is_empty() {
+            return;
+        }
+        self.owes = true;
+        let later = std::mem::take(&mut self.draft);
+        let signed_nonce = self.signed_nonce;
+        for proposal in std::mem::take(&mut self.stack) {
+            // The stack above it held it too.
+            self.draft.extend(proposal.frame.txs.into_iter().map(|tx| Draft { tx, signed_nonce }));
+        }
+        self.draft.extend(later);
+    }
+
+    /// Drops what waited so long that it can't be proposed any more, before a frame closes over it.
+    pub fn sweep(&mut self, head: &Book, judge: &Judge) -> Vec<Outcome> {
+        let timed = |draft: &Draft| matches!(draft.tx, FrameTx::HtlcAdd { .. } | FrameTx::HtlcFulfill { .. });
+        if !self.draft.iter().any(timed) {
+            return Vec::new();
+        }
+        let start = self.proposed.clone();
+        self.rebase(start.as_deref().unwrap_or(head), judge);
+        // What was never signed is dropped at once.
+        self.ripe(1)
+    }
+
+    /// CH-6: what no longer fits the new head drops: at once if it was never signed, else once it is released (CH-8).
+    fn rebase(&mut self, head: &Book, judge: &Judge) {
+        self.tip = None;
+        if self.draft.is_empty() {
+            return;
+        }
+        let mut book = head.clone();
+        let mut kept = VecDeque::new();
+        for draft in std::mem::take(&mut self.draft) {
+            let fits = judge.proposes(self, &book, &draft.tx).and_then(|()| book.apply(self.me, &draft.tx));
+            match fits {
+                Ok(()) => kept.push_back(draft),
+                Err(reason) => {
+                    let nonce = draft.signed_nonce;
+                    let outcome = Outcome::Dropped { tx: draft.tx, reason };
+                    self.pending.push_back(Pending { nonce, outcome });
+                }
+            }
+        }
+        if !kept.is_empty() {
+            self.tip = Some(Box::new(book));
+        }
+        self.draft = kept;
+    }
+
+    /// CH-12: what is in the head now waits no more.
+    fn forget_facts(&mut self, head: &Book) {
+        let place = (head.terms.fact_block, head.terms.fact_log_index);
+        self.facts.retain(|fact| place < (fact.block, fact.log_index) || head.listed_line(fact.asset).is_err());
+    }
+
+    /// CH-8: the other side signed the head with this nonce: what only lower nonces of ours could undo is done.
+    fn ripe(&mut self, nonce: u64) -> Vec<Outcome> {
+        // Strictly above every state that this side signed otherwise.
+        let (ripe, waiting): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.pending).into_iter().partition(|pending| pending.nonce < nonce);
+        self.pending = waiting;
+        ripe.into_iter().map(|pending| pending.outcome).collect()
+    }
+
+    /// The other side's signature on one of this side's frames, which settles all frames before it too.
+    ///
+    /// # Errors
+    /// `StaleFrame` for one of a frame that isn't waiting, `MalformedFrame` for one that covers something else.
+    pub fn receive_ack(&mut self, head: &mut Book, signed: Signed) -> Result<Received, Rejection> {
+        let place = self.stack.iter().position(|proposal| proposal.proof.frame == signed.proof.frame);
+        let Some(place) = place else {
+            let again = signed.proof.frame == self.frame;
+            return if again { Ok(Received::Again) } else { Err(Rejection::StaleFrame {}) };
+        };
+        let ours = self.stack.get(place).map(|proposal| proposal.proof);
+        let theirs = xln_types::ChannelProof { board_epoch: ours.map_or(0, |ours| ours.board_epoch), ..signed.proof };
+        if ours != Some(theirs) {
+            return Err(Rejection::MalformedFrame {});
+        }
+        let mut outcomes = Vec::new();
+        for proposal in self.stack.drain(..=place) {
+            for tx in proposal.frame.txs {
+                let outcome = acknowledged(head, self.me, tx);
+                outcomes.push(outcome);
+            }
+            (self.height, self.frame) = (proposal.frame.height, proposal.proof.frame);
+            (self.nonce, self.timestamp_s) = (proposal.proof.nonce, proposal.frame.timestamp_s);
+        }
+        self.by = self.me;
+        if self.stack.is_empty() {
+            self.proposed = None;
+        }
+        let nonce = signed.proof.nonce;
+        self.evidence = Some(signed);
+        self.forget_facts(head);
+        outcomes.extend(self.ripe(nonce));
+        Ok(Received::Taken(outcomes))
+    }
+}
+
+/// Commits this side's own transaction, which it had computed before.
+fn acknowledged(head: &mut Book, me: Side, tx: FrameTx) -> Outcome {
+    let returned = match &tx {
+        FrameTx::HtlcCancel { key, failure } if key.side == me => {
+            head.htlc(*key).map(|htlc| (*key, htlc.clone(), failure.clone()))
+        }
+        _ => None,
+    };
+    let applied = head.apply(me, &tx);
+    assert!(applied.is_ok(), "CH-6: what was proposed on the head applies to it: {applied:?}");
+    match returned {
+        Some((key, htlc, failure)) => Outcome::Returned { key, htlc, failure },
+        None => Outcome::Acknowledged(tx),
+    }
+}
