@@ -103,9 +103,16 @@ fn topics_of(event: &Event) -> Vec<Topic> {
         | Event::EntityUpdated { entity }
         | Event::EntityDeleted { entity }
         | Event::ReserveChanged { entity, .. }
+        | Event::InvoiceCreated { payee: entity, .. }
+        | Event::InvoicePaid { payee: entity, .. }
+        | Event::EntityIntroduced { entity, .. }
         | Event::Operation { entity, .. } => vec![Topic::Entity(*entity)],
+        Event::PaymentEnded { payment, payer, .. } => vec![Topic::Payment(*payment), Topic::Entity(*payer)],
         Event::ChannelStatus { channel, left, right, .. }
         | Event::CreditSet { channel, left, right, .. }
+        | Event::HtlcAdded { channel, left, right, .. }
+        | Event::HtlcEnded { channel, left, right, .. }
+        | Event::FrameAgreed { channel, left, right, .. }
         | Event::CollateralChanged { channel, left, right, .. } => {
             vec![Topic::Channel(*channel), Topic::Entity(*left), Topic::Entity(*right)]
         }

@@ -26,9 +26,16 @@ fn named(event: &Event) -> (Option<ChannelId>, Vec<EntityId>) {
         | Event::EntityUpdated { entity }
         | Event::EntityDeleted { entity }
         | Event::ReserveChanged { entity, .. }
+        | Event::PaymentEnded { payer: entity, .. }
+        | Event::InvoiceCreated { payee: entity, .. }
+        | Event::InvoicePaid { payee: entity, .. }
+        | Event::EntityIntroduced { entity, .. }
         | Event::Operation { entity, .. } => (None, vec![*entity]),
         Event::ChannelStatus { channel, left, right, .. }
         | Event::CreditSet { channel, left, right, .. }
+        | Event::HtlcAdded { channel, left, right, .. }
+        | Event::HtlcEnded { channel, left, right, .. }
+        | Event::FrameAgreed { channel, left, right, .. }
         | Event::CollateralChanged { channel, left, right, .. } => (Some(*channel), vec![*left, *right]),
         Event::Paid { channel, payer, payee, .. } => (Some(*channel), vec![*payer, *payee]),
         Event::SignerRegistered { .. } | Event::AssetRegistered { .. } | Event::Alarm { .. } => (None, Vec::new()),
@@ -38,7 +45,8 @@ fn named(event: &Event) -> (Option<ChannelId>, Vec<EntityId>) {
 /// The channel that a path lies in.
 fn channel_of(path: &Path) -> Option<ChannelId> {
     let (_, _, storage, first, _) = path.parts();
-    (storage == StorageType::Channels as u8).then_some(ChannelId(first.0))
+    let beneath = [StorageType::Channels, StorageType::Htlcs, StorageType::Replicas];
+    beneath.iter().any(|kind| *kind as u8 == storage).then_some(ChannelId(first.0))
 }
 
 impl Sight {

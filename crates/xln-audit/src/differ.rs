@@ -40,7 +40,11 @@ impl Cause {
                 FactKind::AssetRegistered { .. } | FactKind::DeepReorg { .. } => Cause::Other,
             },
             Entry::Command { command: Command::Broadcast { .. } } => Cause::Departure,
-            Entry::Transaction { .. } | Entry::Command { .. } | Entry::Genesis { .. } => Cause::Other,
+            Entry::Transaction { .. }
+            | Entry::Command { .. }
+            | Entry::Genesis { .. }
+            | Entry::Peer { .. }
+            | Entry::Frames {} => Cause::Other,
         }
     }
 

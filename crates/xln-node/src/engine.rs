@@ -9,19 +9,21 @@
 use crate::history::History;
 use crate::shared::Shared;
 use alloy_rlp::Encodable;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 use xln_api::backend::{Confirmed, HostedCall, StoredBlock, SubmitError, Unavailable};
-use xln_crypto::{TokenKey, VerifiedTx};
+use xln_crypto::{TokenKey, VerifiedMessage, VerifiedTx};
 use xln_machine::mempool::{Mempool, Turn};
+use xln_machine::server::peers::PeerVerdict;
 use xln_machine::server::{Effect, Input, SealedBlock};
 use xln_machine::{Outcome, Server};
 use xln_storage::{Disk, LogError, LogWriter};
 use xln_types::codec::Blob;
 use xln_types::{
-    Address, Authority, Body, ChainFact, Command, Entry, Hash, Receipt, Record, Rejection, Transaction, TxHash,
+    Address, Authority, Body, ChainFact, ChannelId, Command, EntityId, Entry, Hash, PeerMessage, Receipt, Record,
+    Rejection, SignerId, Transaction, TxHash,
 };
 
 /// Most inputs executed in one turn, so that blocks and answers stay regular under load.
@@ -37,6 +39,9 @@ pub const JOINED_ASKERS_MAX: usize = 16_384;
 /// With so many chain facts and commands waiting, commands are shed. Facts never are: a fact that came after one that was refused
 /// would make it stale (DP-3), so whoever brings them bounds them.
 pub const FIRST_QUEUE_MAX: usize = 65_536;
+
+/// With so many messages of other nodes waiting, more are dropped: whoever said them says them again.
+pub const PEER_QUEUE_MAX: usize = 65_536;
 
 /// What the engine acts upon.
 pub trait World: 'static {
@@ -67,6 +72,9 @@ pub trait Outlet: Send + 'static {
 /// Where the answer to an input goes.
 pub type Reply = oneshot::Sender<Result<Confirmed, SubmitError>>;
 
+/// A place among a session's messages under way, given back when dropped.
+pub type PeerPlace = Option<Box<dyn Send>>;
+
 /// What reaches the engine.
 pub enum Mail {
     /// A call for a hosted entity.
@@ -77,6 +85,10 @@ pub enum Mail {
     Command(Command, Reply),
     /// A fact of the chain.
     Fact(ChainFact, Reply),
+    /// What another node said, its signature checked; the place that it holds in its session is given back once it is done.
+    Peer(VerifiedMessage, PeerPlace),
+    /// A session with another node began: what it hasn't acknowledged is said again (CH-10).
+    PeerUp(EntityId),
     /// The log is durable up to this record, or has failed.
     Durable(Result<u64, LogError>),
     /// Finish what is queued, then end.
@@ -121,6 +133,14 @@ pub struct Engine<W: World> {
     token_key: TokenKey,
     mempool: Mempool<Waiting>,
     first: VecDeque<(Input, Reply)>,
+    peers: VecDeque<(VerifiedMessage, PeerPlace)>,
+    /// Whose turn it is among peers and senders: they alternate, so that neither starves the other.
+    peers_next: bool,
+    /// What is said to other nodes without any change: known frames acknowledged again, refusals.
+    said: Vec<Effect>,
+    /// The first frame that each channel waited for when it was last looked at.
+    reminded: BTreeMap<ChannelId, Hash>,
+    durable: u64,
     /// Askers of a signed transaction that is on its way: the same bytes wait for the same receipt.
     joined: HashMap<TxHash, Vec<Reply>>,
     /// How many of them there are.
@@ -141,6 +161,7 @@ impl<W: World> Engine<W> {
         token_key: TokenKey,
     ) -> Engine<W> {
         let open_bytes = shared.history().open_bytes();
+        let durable = shared.applied.load(Ordering::Acquire);
         Engine {
             shared,
             log,
@@ -149,6 +170,11 @@ impl<W: World> Engine<W> {
             token_key,
             mempool: Mempool::default(),
             first: VecDeque::new(),
+            peers: VecDeque::new(),
+            peers_next: true,
+            said: Vec::new(),
+            reminded: BTreeMap::new(),
+            durable,
             joined: HashMap::new(),
             joined_askers: 0,
             unspoken: VecDeque::new(),
@@ -173,6 +199,14 @@ impl<W: World> Engine<W> {
             }
             Mail::Command(command, reply) => self.first.push_back((Input::Command(command), reply)),
             Mail::Fact(fact, reply) => self.first.push_back((Input::Fact(fact), reply)),
+            Mail::Peer(message, place) if !self.failed && self.peers.len() < PEER_QUEUE_MAX => {
+                self.peers.push_back((message, place));
+            }
+            Mail::Peer(..) => {}
+            Mail::PeerUp(node) => {
+                let outstanding = self.shared.server().outstanding(node);
+                self.say(outstanding);
+            }
             Mail::Hosted(call, reply) => self.take_hosted(call, reply),
             Mail::Signed(tx, reply) => self.take_signed(tx, reply),
         }
@@ -232,7 +266,7 @@ impl<W: World> Engine<W> {
     /// True while something could be executed at once.
     pub fn has_work(&self) -> bool {
         !self.failed
-            && (!self.first.is_empty() || self.mempool.has_ready())
+            && (!self.first.is_empty() || !self.peers.is_empty() || self.mempool.has_ready())
             && self.log.queued_bytes() <= LOG_QUEUED_BYTES_MAX
             && !self.is_block_full()
     }
@@ -249,7 +283,7 @@ impl<W: World> Engine<W> {
 
     /// Executes what is ready, at most [`TURN_INPUTS_MAX`] and as many bytes as a record bears, and hands it to the log as one record.
     pub fn execute(&mut self, now_ms: u64) {
-        if !self.has_work() {
+        if self.failed || !(self.has_work() || self.shared.server().wants_frames(now_ms)) {
             return;
         }
         let shared = Arc::clone(&self.shared);
@@ -267,9 +301,21 @@ impl<W: World> Engine<W> {
             effects.extend(wished);
             answers.push((reply, Confirmed { receipt, nonce }));
         }
-        if entries.is_empty() {
-            return;
+        // CH-6: the turn's end is where frames close, and is logged as such.
+        if server.wants_frames(at_ms) {
+            let Outcome { receipt, effects: wished } = server.apply(at_ms, &Input::Frames);
+            self.open_bytes += receipt.length();
+            entries.push(Input::Frames.to_entry());
+            effects.extend(wished);
+            answers.push((None, Confirmed { receipt, nonce: None }));
         }
+        let said = std::mem::take(&mut self.said);
+        if entries.is_empty() {
+            drop(server);
+            return self.say(said);
+        }
+        effects.extend(said);
+        let effects = newest_acknowledgements(effects);
         match self.write(&server, &Record::Batch { at_ms, entries }) {
             Ok(record) => self.unspoken.push_back(Unspoken::Batch { record, answers, effects }),
             Err(error) => {
@@ -285,6 +331,16 @@ impl<W: World> Engine<W> {
         if let Some((input, reply)) = self.first.pop_front() {
             return Some((input, None, Some(reply.into())));
         }
+        self.peers_next = !self.peers_next;
+        if self.peers_next || !self.mempool.has_ready() {
+            while let Some((message, _place)) = self.peers.pop_front() {
+                match server.admit_peer(at_ms, &message) {
+                    PeerVerdict::Take => return Some((Input::Peer(message), None, None)),
+                    PeerVerdict::Again(effect) => self.said.push(effect),
+                    PeerVerdict::Refuse(reason) => self.refuse_peer(&message, reason),
+                }
+            }
+        }
         match self.mempool.pop()? {
             Waiting::Signed(tx, asker) => {
                 let nonce = Some(tx.tx().nonce);
@@ -295,6 +351,48 @@ impl<W: World> Engine<W> {
                 Some((Input::Transaction(tx), Some(nonce), Some(asker)))
             }
         }
+    }
+
+    /// Tells a node why its frame wasn't taken; nothing else is worth an answer.
+    fn refuse_peer(&mut self, message: &VerifiedMessage, reason: Rejection) {
+        tracing::debug!(node = %message.node(), reason = reason.reason(), "a peer's message was refused");
+        self.shared.peer_refused.fetch_add(1, Ordering::Relaxed);
+        if let PeerMessage::Frame { proof, .. } = message.message() {
+            let refused = PeerMessage::Refused { channel: proof.channel, frame: proof.frame, reason };
+            let (node, signer) = (message.node(), SignerId::ZERO);
+            self.said.push(Effect::Tell { node, signer, message: Box::new(refused) });
+        }
+    }
+
+    /// Says something to other nodes that changes nothing, once all that it may show is durable.
+    fn say(&mut self, effects: Vec<Effect>) {
+        if effects.is_empty() || self.failed {
+            return;
+        }
+        let record = self.shared.applied.load(Ordering::Acquire);
+        self.unspoken.push_back(Unspoken::Batch { record, answers: Vec::new(), effects });
+        self.speak(self.durable);
+    }
+
+    /// CH-10: what a node hasn't acknowledged for as long as this wasn't called is said again, byte for byte.
+    pub fn remind(&mut self) {
+        let mut again = Vec::new();
+        {
+            let server = self.shared.server();
+            let mut waiting = BTreeMap::new();
+            for node in server.peer_nodes() {
+                for effect in server.outstanding(node) {
+                    let Effect::Tell { message, .. } = &effect else { continue };
+                    let PeerMessage::Frame { proof, .. } = &**message else { continue };
+                    let first = *waiting.entry(proof.channel).or_insert(proof.frame);
+                    if self.reminded.get(&proof.channel) == Some(&first) {
+                        again.push(effect);
+                    }
+                }
+            }
+            self.reminded = waiting;
+        }
+        self.say(again);
     }
 
     /// TX-2: for a hosted call the hub sets nonce and timestamp, and marks it with the account's token.
@@ -346,6 +444,7 @@ impl<W: World> Engine<W> {
 
     /// Everything up to this record is durable: now it may be spoken of.
     fn speak(&mut self, durable: u64) {
+        self.durable = self.durable.max(durable);
         while let Some(next) = self.unspoken.front() {
             let (Unspoken::Batch { record, .. } | Unspoken::Block { record, .. }) = next;
             if durable < *record {
@@ -472,6 +571,21 @@ impl<W: World> Engine<W> {
     }
 }
 
+/// One acknowledgement settles all frames before it: of several in one turn the newest is said.
+fn newest_acknowledgements(mut effects: Vec<Effect>) -> Vec<Effect> {
+    let mut acknowledged = BTreeSet::new();
+    effects.reverse();
+    effects.retain(|effect| match effect {
+        Effect::Tell { message, .. } => match &**message {
+            PeerMessage::Ack { proof, .. } => acknowledged.insert(proof.channel),
+            _ => true,
+        },
+        _ => true,
+    });
+    effects.reverse();
+    effects
+}
+
 /// The input that an entry of one's own log stands for; `None` for the genesis.
 ///
 /// # Errors
@@ -481,6 +595,8 @@ pub fn input_of(server: &Server, entry: Entry) -> Result<Option<Input>, xln_type
         Entry::Genesis { .. } => None,
         Entry::Fact { fact } => Some(Input::Fact(fact)),
         Entry::Command { command } => Some(Input::Command(command)),
+        Entry::Peer { node, signer, message } => Some(Input::Peer(VerifiedMessage::from_log(node, signer, message))),
+        Entry::Frames {} => Some(Input::Frames),
         Entry::Transaction { tx, authority } => {
             Some(Input::Transaction(VerifiedTx::from_log(server.decode(tx)?, authority)))
         }

@@ -23,6 +23,8 @@ pub struct Shared {
     durable: watch::Sender<u64>,
     inflight: AtomicUsize,
     failed: AtomicBool,
+    /// Messages of other nodes that changed nothing.
+    pub(crate) peer_refused: AtomicU64,
     /// From the door to applied.
     pub(crate) processed: Histogram,
 }
@@ -38,6 +40,7 @@ impl Shared {
             durable: watch::channel(durable).0,
             inflight: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
+            peer_refused: AtomicU64::new(0),
             processed: Histogram::default(),
         }
     }

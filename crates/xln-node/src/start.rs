@@ -199,8 +199,11 @@ impl Outlet for ApiOutlet {
         self.api.sealed(block, receipts);
     }
     fn perform(&self, effect: Effect) {
-        let Effect::Operate { .. } = effect;
-        self.wake.notify_one();
+        match effect {
+            Effect::Operate { .. } => self.wake.notify_one(),
+            // Peers are wired with their transport.
+            Effect::Tell { .. } | Effect::SignSettlement { .. } => {}
+        }
     }
 }
 

@@ -3,10 +3,13 @@
 //! An entry is a genesis, a transaction, a chain fact, or a command: something that the hub's operator or its API does and
 //! that rules depend on (a signer registered, an asset listed). Blocks seal entries; `Seal` records stand between them.
 
+use crate::amount::Amount;
 use crate::asset::AssetInfo;
+use crate::board::Board;
 use crate::chain::ChainFact;
 use crate::codec::{Blob, RlpDecodable, RlpEncodable};
-use crate::id::{Address, OperationId, SignerId};
+use crate::frame::PeerMessage;
+use crate::id::{Address, AssetId, EntityId, Hash, OperationId, SignerId};
 use crate::tx::{AssetPolicy, Transaction};
 
 /// What the rules of one hub depend on from its first moment; the log's first entry.
@@ -58,12 +61,40 @@ pub enum Command {
         /// The raw chain transactions, in order.
         raw: Vec<Blob>,
     },
+    /// An entity that acts on another node becomes known: it said so itself over an authenticated session.
+    Introduce {
+        /// The node's hub.
+        node: EntityId,
+        /// The entity's founding board, of which its id is the hash (N-5).
+        board: Board,
+        /// The compressed public key of the board's only member; empty where it isn't known.
+        public_key: Blob,
+    },
+    /// A payment is asked for, to be claimed by a preimage that the hub keeps.
+    Invoice {
+        /// Who is to be paid.
+        payee: EntityId,
+        /// The account that asks for it.
+        account: Address,
+        /// In which asset.
+        asset: AssetId,
+        /// How much, exactly.
+        amount: Amount,
+        /// What the payment is claimed with.
+        preimage: Hash,
+        /// Until when it can be paid, unix seconds.
+        expires_at_s: u64,
+        /// Free bytes.
+        memo: Blob,
+    },
 }
 
 crate::rlp_enum!(Command {
     0 => RegisterSigner { signer, public_key, owner, hosted, metadata },
     1 => RegisterAsset { info },
     2 => Broadcast { operation, raw },
+    3 => Introduce { node, board, public_key },
+    4 => Invoice { payee, account, asset, amount, preimage, expires_at_s, memo },
 });
 
 /// Who authorised a transaction, as verification found it (TX-3).
@@ -111,6 +142,17 @@ pub enum Entry {
         /// The act.
         command: Command,
     },
+    /// What another node said, with who was found to have signed it (TX-3).
+    Peer {
+        /// The node that the session was with.
+        node: EntityId,
+        /// Who signed; zero for what carries no signature.
+        signer: SignerId,
+        /// What was said.
+        message: PeerMessage,
+    },
+    /// The turn's end: frames close over what channels with other nodes have drafted (CH-6).
+    Frames {},
 }
 
 crate::rlp_enum!(Entry {
@@ -118,4 +160,6 @@ crate::rlp_enum!(Entry {
     1 => Transaction { tx, authority },
     2 => Fact { fact },
     3 => Command { command },
+    4 => Peer { node, signer, message },
+    5 => Frames {},
 });

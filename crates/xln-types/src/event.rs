@@ -2,7 +2,8 @@
 
 use crate::amount::{Amount, Balance};
 use crate::codec::Blob;
-use crate::id::{AssetId, ChannelId, EntityId, OperationId, SignerId};
+use crate::htlc::{Failure, HtlcKey};
+use crate::id::{AssetId, ChannelId, EntityId, Hash, OperationId, SignerId, TxHash};
 use crate::side::Side;
 
 /// What happened. Written in receipts as the PRD's `logs`, pushed to subscribers of the entities and channels it names.
@@ -112,6 +113,85 @@ pub enum Event {
         /// What, in words for people.
         reason: String,
     },
+    /// A payment that wasn't over at once has ended. Without failures it succeeded.
+    PaymentEnded {
+        /// The payer's transaction.
+        payment: TxHash,
+        /// Who paid.
+        payer: EntityId,
+        /// None, or why and where it failed.
+        failure: Vec<Failure>,
+        /// What it was claimed with; zero where it failed or wasn't locked by hash.
+        preimage: Hash,
+    },
+    /// A payment was locked by hash in a channel (HT-1).
+    HtlcAdded {
+        /// In which channel.
+        channel: ChannelId,
+        /// Its left entity.
+        left: EntityId,
+        /// Its right entity.
+        right: EntityId,
+        /// Which.
+        key: HtlcKey,
+        /// In which asset.
+        asset: AssetId,
+        /// How much.
+        amount: Amount,
+        /// SHA-256 of the preimage.
+        hashlock: Hash,
+        /// Unix seconds.
+        expires_at_s: u64,
+    },
+    /// A payment locked by hash was claimed, or given back (HT-2).
+    HtlcEnded {
+        /// In which channel.
+        channel: ChannelId,
+        /// Its left entity.
+        left: EntityId,
+        /// Its right entity.
+        right: EntityId,
+        /// Which.
+        key: HtlcKey,
+        /// None if it was claimed, or why it was given back.
+        failure: Vec<Failure>,
+    },
+    /// Both sides of a channel between nodes have signed a frame more (CH-6).
+    FrameAgreed {
+        /// In which channel.
+        channel: ChannelId,
+        /// Its left entity.
+        left: EntityId,
+        /// Its right entity.
+        right: EntityId,
+        /// The frame's height.
+        height: u64,
+        /// Its nonce.
+        nonce: u64,
+    },
+    /// An entity on another node became known.
+    EntityIntroduced {
+        /// Which.
+        entity: EntityId,
+        /// Its node's hub.
+        node: EntityId,
+    },
+    /// A payment was asked for.
+    InvoiceCreated {
+        /// Who is to be paid.
+        payee: EntityId,
+        /// SHA-256 of the preimage.
+        hashlock: Hash,
+    },
+    /// A payment that was asked for has arrived.
+    InvoicePaid {
+        /// Who was paid.
+        payee: EntityId,
+        /// SHA-256 of the preimage.
+        hashlock: Hash,
+        /// The payer's transaction.
+        payment: TxHash,
+    },
 }
 
 crate::rlp_enum!(Event {
@@ -127,4 +207,11 @@ crate::rlp_enum!(Event {
     9 => CollateralChanged { channel, left, right, asset, collateral },
     10 => Operation { operation, entity, status },
     11 => Alarm { reason },
+    12 => PaymentEnded { payment, payer, failure, preimage },
+    13 => HtlcAdded { channel, left, right, key, asset, amount, hashlock, expires_at_s },
+    14 => HtlcEnded { channel, left, right, key, failure },
+    15 => FrameAgreed { channel, left, right, height, nonce },
+    16 => EntityIntroduced { entity, node },
+    17 => InvoiceCreated { payee, hashlock },
+    18 => InvoicePaid { payee, hashlock, payment },
 });

@@ -4,7 +4,8 @@
 //! so the tree proves and lists any level: server (nothing), signer (20 bytes), entity (52), one storage type (53), channel (85).
 
 use crate::codec::{Decodable, Encodable, RlpError};
-use crate::id::{Address, AssetId, ChannelId, EntityId, Hash, OperationId, SignerId};
+use crate::htlc::HtlcKey;
+use crate::id::{Address, AssetId, ChannelId, EntityId, Hash, OperationId, SignerId, TxHash};
 use std::fmt;
 
 /// Length of every path: 20 + 32 + 1 + 64.
@@ -32,6 +33,18 @@ pub enum StorageType {
     Operations = 7,
     /// Registered assets (server level).
     Assets = 8,
+    /// A channel's terms and pending HTLCs, under its left entity.
+    Htlcs = 9,
+    /// This node's memory of frames, under the channel's left entity.
+    Replicas = 10,
+    /// The node of an entity that acts on another (server level).
+    Nodes = 11,
+    /// An entity's payments under way.
+    Payments = 12,
+    /// An HTLC that the hub passed on, by the incoming one.
+    Forwards = 13,
+    /// An entity's open invoices.
+    Invoices = 14,
 }
 
 /// A path in the state tree.
@@ -99,6 +112,41 @@ impl Path {
         Path::new(signer, entity, StorageType::Operations, &[&operation.0])
     }
 
+    /// A channel's terms.
+    pub fn terms(signer: SignerId, left: EntityId, channel: ChannelId) -> Path {
+        Path::new(signer, left, StorageType::Htlcs, &[&channel.0])
+    }
+
+    /// A pending HTLC of a channel.
+    pub fn htlc(signer: SignerId, left: EntityId, channel: ChannelId, key: HtlcKey) -> Path {
+        Path::new(signer, left, StorageType::Htlcs, &[&channel.0, &htlc_bytes(key)])
+    }
+
+    /// This node's memory of a channel's frames.
+    pub fn replica(signer: SignerId, left: EntityId, channel: ChannelId) -> Path {
+        Path::new(signer, left, StorageType::Replicas, &[&channel.0])
+    }
+
+    /// The node of an entity that acts on another.
+    pub fn node(entity: EntityId) -> Path {
+        Path::new(SignerId::ZERO, EntityId::ZERO, StorageType::Nodes, &[&entity.0])
+    }
+
+    /// An entity's payment under way.
+    pub fn payment(signer: SignerId, entity: EntityId, payment: TxHash) -> Path {
+        Path::new(signer, entity, StorageType::Payments, &[&payment.0])
+    }
+
+    /// An HTLC that was forwarded, by the incoming one.
+    pub fn forward(signer: SignerId, hub: EntityId, channel: ChannelId, key: HtlcKey) -> Path {
+        Path::new(signer, hub, StorageType::Forwards, &[&channel.0, &htlc_bytes(key)])
+    }
+
+    /// An open invoice.
+    pub fn invoice(signer: SignerId, payee: EntityId, hashlock: Hash) -> Path {
+        Path::new(signer, payee, StorageType::Invoices, &[&hashlock.0])
+    }
+
     /// Prefix of everything below a signer.
     pub fn signer_prefix(signer: SignerId) -> Vec<u8> {
         signer.0.to_vec()
@@ -123,6 +171,16 @@ impl Path {
         let (second, _) = split::<32>(rest);
         (Address(signer), Hash(entity), u8::from_be_bytes(storage), Hash(first), Hash(second))
     }
+}
+
+/// Half a key: never zero, so that no HTLC lies where its channel's terms do.
+fn htlc_bytes(key: HtlcKey) -> [u8; 9] {
+    let mut bytes = [0; 9];
+    let parts = std::iter::once(key.side.pick(1, 2)).chain(key.id.to_be_bytes());
+    for (to, from) in bytes.iter_mut().zip(parts) {
+        *to = from;
+    }
+    bytes
 }
 
 fn split<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
@@ -191,6 +249,14 @@ mod tests {
             Path::channel(s, e, ChannelId([3; 32])),
             Path::line(s, e, ChannelId([3; 32]), AssetId([3; 32])),
             Path::operation(s, e, OperationId([3; 32])),
+            Path::terms(s, e, ChannelId([3; 32])),
+            Path::htlc(s, e, ChannelId([3; 32]), HtlcKey { side: crate::Side::Left, id: 0 }),
+            Path::htlc(s, e, ChannelId([3; 32]), HtlcKey { side: crate::Side::Right, id: 0 }),
+            Path::replica(s, e, ChannelId([3; 32])),
+            Path::node(e),
+            Path::payment(s, e, TxHash([3; 32])),
+            Path::forward(s, e, ChannelId([3; 32]), HtlcKey { side: crate::Side::Left, id: 0 }),
+            Path::invoice(s, e, Hash([3; 32])),
         ];
         let distinct: std::collections::BTreeSet<_> = paths.iter().collect();
         assert_eq!(distinct.len(), paths.len());

@@ -306,8 +306,8 @@ bodies! {
         amount: Amount,
         /// Free bytes, at most [`MEMO_BYTES_MAX`].
         memo: Blob,
-        /// A given route; empty: direct, or over the hub.
-        route: Vec<EntityId>,
+        /// One given route; none: direct, or over the hub.
+        route: Vec<Route>,
     }
     /// Locks a payment by hash (HT-1).
     0x21 HTLC_CREATE HtlcCreate {
@@ -337,6 +337,8 @@ bodies! {
     0x23 HTLC_CANCEL HtlcCancel {
         /// Which channel.
         channel: ChannelId,
+        /// Its payer's side.
+        side: Side,
         /// The HTLC's number on its payer's side.
         id: u64,
         /// Why, in bytes.
@@ -422,6 +424,26 @@ impl Decodable for TxType {
     fn decode(buf: &mut &[u8]) -> Result<Self, RlpError> {
         TxType::from_code(u8::decode(buf)?).ok_or(RlpError::Custom("unknown transaction type"))
     }
+}
+
+/// A route that the payer gives (HT-1), and what locks the payment on it.
+#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct Route {
+    /// SHA-256 of the recipient's preimage.
+    pub hashlock: Hash,
+    /// Until when it must have ended, unix seconds; 0: as the hops' expiries need it.
+    pub deadline_s: u64,
+    /// From the first hop after the payer to the recipient.
+    pub hops: Vec<RouteHop>,
+}
+
+/// One hop of a given route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct RouteHop {
+    /// Whom the payment goes to, or through.
+    pub entity: EntityId,
+    /// What it gets for passing it on; 0 for the recipient.
+    pub fee: Amount,
 }
 
 /// What each side's reserve gains from a settlement; negative puts in.

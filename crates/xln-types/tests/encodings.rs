@@ -126,6 +126,16 @@ fn commands() -> Vec<Command> {
         Command::RegisterSigner { signer, public_key, owner, hosted: 1, metadata: Blob(vec![4]) },
         Command::RegisterAsset { info: info() },
         Command::Broadcast { operation: OperationId([5; 32]), raw: vec![Blob(vec![6; 60]), Blob::default()] },
+        Command::Introduce { node: EntityId([7; 32]), board: Board::single(signer, 1), public_key: Blob::default() },
+        Command::Invoice {
+            payee: EntityId([8; 32]),
+            account: owner,
+            asset: AssetId([9; 32]),
+            amount: Amount(10),
+            preimage: Hash([11; 32]),
+            expires_at_s: 12,
+            memo: Blob(vec![13]),
+        },
     ]
 }
 
@@ -134,6 +144,7 @@ fn bodies() -> Vec<Body> {
     let (channel, asset, amount, hash) = (ChannelId([1; 32]), AssetId([2; 32]), Amount(3), Hash([4; 32]));
     let (entity, mailbox, time_s) = (EntityId([5; 32]), Address([6; 20]), 1_700_000_000);
     let (line, bytes) = (AssetAmount { asset, amount }, || Blob(vec![7; 70]));
+    let route = tx::Route { hashlock: hash, deadline_s: 9, hops: vec![tx::RouteHop { entity, fee: amount }] };
     let diff = SettleDiff { asset, left: Balance(1), right: Balance(-1) };
     vec![
         tx::CreateEntity {
@@ -166,10 +177,10 @@ fn bodies() -> Vec<Body> {
         tx::ListAsset { asset }.into(),
         tx::CollateralFact { block_hash: hash, log_index: 1, asset, side: Side::Left, amount }.into(),
         tx::Resume { nonce: u64::MAX }.into(),
-        tx::DirectPayment { asset, amount, memo: bytes(), route: vec![entity] }.into(),
+        tx::DirectPayment { asset, amount, memo: bytes(), route: vec![route] }.into(),
         tx::HtlcCreate { channel, asset, amount, hashlock: hash, expires_at_s: time_s, onion: bytes() }.into(),
         tx::HtlcFulfill { channel, id: 1, preimage: hash }.into(),
-        tx::HtlcCancel { channel, id: 1, reason: bytes() }.into(),
+        tx::HtlcCancel { channel, side: Side::Right, id: 1, reason: bytes() }.into(),
         tx::CreateProposal { action: TxType::Withdraw, data: bytes(), expires_at_s: time_s }.into(),
         tx::VoteProposal { proposal: hash, support: 1 }.into(),
         tx::ExecuteProposal { proposal: hash }.into(),

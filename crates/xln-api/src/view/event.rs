@@ -5,7 +5,7 @@ use crate::text::hex;
 use serde_json::{Map, Value, json};
 use xln_machine::channel::ChannelStatus;
 use xln_machine::depositary::OperationStatus;
-use xln_types::{AssetId, Event};
+use xln_types::{AssetId, Event, Failure, Hash};
 
 /// An event as JSON.
 pub(crate) fn event(event: &Event, directory: &Directory) -> Value {
@@ -26,6 +26,7 @@ pub(crate) fn asset_of(event: &Event) -> Option<AssetId> {
         | Event::Paid { asset, .. }
         | Event::ReserveChanged { asset, .. }
         | Event::CollateralChanged { asset, .. }
+        | Event::HtlcAdded { asset, .. }
         | Event::AssetRegistered { asset } => Some(*asset),
         _ => None,
     }
@@ -70,7 +71,49 @@ fn fields(event: &Event) -> Value {
             "status": OperationStatus::from_number(*status).map(OperationStatus::name),
         }),
         Event::Alarm { reason } => json!({ "type": "alarm", "reason": reason }),
+        _ => between_nodes(event),
     }
+}
+
+/// Events of HTLCs, routes, and channels with other nodes.
+fn between_nodes(event: &Event) -> Value {
+    match event {
+        Event::PaymentEnded { payment, payer, failure, preimage } => json!({
+            "type": "payment_ended", "paymentId": payment.to_string(), "from": payer.to_string(),
+            "status": if failure.is_empty() { "completed" } else { "failed" }, "failure": failure.first().map(failed),
+            "preimage": (*preimage != Hash::ZERO).then(|| preimage.to_string()),
+        }),
+        Event::HtlcAdded { channel, left, right, key, amount, hashlock, expires_at_s, .. } => json!({
+            "type": "htlc_added", "channelId": channel.to_string(), "left": left.to_string(),
+            "right": right.to_string(), "side": key.side.to_string(), "id": key.id.to_string(),
+            "amount": amount.to_string(), "hashlock": hashlock.to_string(), "expiresAt": expires_at_s,
+        }),
+        Event::HtlcEnded { channel, left, right, key, failure } => json!({
+            "type": "htlc_ended", "channelId": channel.to_string(), "left": left.to_string(),
+            "right": right.to_string(), "side": key.side.to_string(), "id": key.id.to_string(),
+            "status": if failure.is_empty() { "fulfilled" } else { "cancelled" }, "failure": failure.first().map(failed),
+        }),
+        Event::FrameAgreed { channel, left, right, height, nonce } => json!({
+            "type": "frame_agreed", "channelId": channel.to_string(), "left": left.to_string(),
+            "right": right.to_string(), "height": height.to_string(), "nonce": nonce.to_string(),
+        }),
+        Event::EntityIntroduced { entity, node } => json!({
+            "type": "entity_introduced", "entityId": entity.to_string(), "node": node.to_string(),
+        }),
+        Event::InvoiceCreated { payee, hashlock } => json!({
+            "type": "invoice_created", "entityId": payee.to_string(), "hashlock": hashlock.to_string(),
+        }),
+        Event::InvoicePaid { payee, hashlock, payment } => json!({
+            "type": "invoice_paid", "entityId": payee.to_string(), "hashlock": hashlock.to_string(),
+            "paymentId": payment.to_string(),
+        }),
+        _ => Value::Null,
+    }
+}
+
+/// Why a payment failed, and how many hops away from whoever reads it.
+pub(crate) fn failed(failure: &Failure) -> Value {
+    json!({ "reason": failure.reason.reason(), "hop": failure.hop })
 }
 
 /// A memo as its payer wrote it: text, or hex where it is none.

@@ -45,6 +45,7 @@ impl Shadow<'_> {
                 let known = known.ok_or_else(|| doubt("DP-4", "an operation under way", operation.to_string()))?;
                 self.put_operation(Operation { status: OPERATION_SENT, raw: raw.clone(), ..known })
             }
+            Command::Introduce { .. } | Command::Invoice { .. } => Ok(()),
         }
     }
 

@@ -94,6 +94,7 @@ impl<'h> Shadow<'h> {
                 None => self.command(command),
                 Some(rejection) => self.refused_command(command, rejection),
             },
+            Entry::Peer { .. } | Entry::Frames {} => Ok(()),
         }
     }
 

@@ -9,7 +9,7 @@ use xln_machine::entity::EntityRecord;
 use xln_types::codec::Blob;
 use xln_types::receipt::Status;
 use xln_types::tx::{AcceptChannel, DirectPayment, OpenChannel, SetCredit, UpdateEntity};
-use xln_types::{Amount, AssetInfo, Body, Command, EntityId, Entry, Path};
+use xln_types::{Amount, AssetInfo, Body, Command, EntityId, Entry, Hash, Path};
 
 /// Bob's line with the hub.
 fn bob_line(f: &Forger) -> Path {
@@ -110,7 +110,13 @@ fn forged_payments_are_seen() {
         Forgery("to oneself", "alice pays herself", "N-5", "DIRECT_PAYMENT", |f| execute(f, "alice pays herself")),
         Forgery("over a given route", "bob pays the hub", "TX-1", "DIRECT_PAYMENT", |f| {
             let alice = f.cast.alice.entity;
-            f.body("bob pays the hub", |body: &mut DirectPayment| body.route = vec![alice]);
+            f.body("bob pays the hub", |body: &mut DirectPayment| {
+                body.route = vec![xln_types::tx::Route {
+                    hashlock: Hash([1; 32]),
+                    deadline_s: 0,
+                    hops: vec![xln_types::tx::RouteHop { entity: alice, fee: Amount::ZERO }],
+                }]
+            });
         }),
     ]);
 }

@@ -24,6 +24,8 @@ fn kind(entry: &Entry, receipt: &Receipt) -> String {
         Entry::Transaction { tx, .. } => tx.kind.name().to_owned(),
         Entry::Fact { fact } => format!("fact {}", fact.kind.tag()),
         Entry::Command { command } => format!("command {}", command.tag()),
+        Entry::Peer { message, .. } => format!("peer {}", message.tag()),
+        Entry::Frames {} => "frames".to_owned(),
     };
     format!("{what} {:?}", receipt.rejection().map(xln_types::Rejection::reason))
 }

@@ -4,7 +4,7 @@ use super::book::Book;
 use super::line::Line;
 use super::replica::Replica;
 use xln_types::codec::{Decodable, Encodable, RlpDecodable, RlpEncodable, RlpError};
-use xln_types::{AssetId, ChannelId, EntityId, Side, SignerId};
+use xln_types::{Amount, AssetId, ChannelId, EntityId, Side, SignerId};
 
 /// CH-11.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,12 +98,14 @@ pub struct Channel {
     pub book: Book,
     /// This side's memory of frames, where the other side is on another node.
     pub replica: Option<Box<Replica>>,
+    /// DP-2: what each side would owe beyond what the book says if all that is locked, stacked and drafted came to pass, by asset.
+    pub exposed: Vec<(AssetId, [Amount; 2])>,
 }
 
 impl Channel {
     /// A channel in which nothing has happened yet.
     pub fn new(signer: SignerId, head: Head) -> Channel {
-        Channel { signer, head, book: Book::default(), replica: None }
+        Channel { signer, head, book: Book::default(), replica: None, exposed: Vec::new() }
     }
 
     /// The line of an asset, if there is one.
@@ -124,6 +126,11 @@ impl Channel {
     /// On which side an entity stands.
     pub fn side_of(&self, entity: EntityId) -> Option<Side> {
         self.head.side_of(entity)
+    }
+
+    /// The book after everything that this side has proposed or drafted; of a channel whose sides are both here, the book.
+    pub fn tip(&self) -> &Book {
+        self.replica.as_ref().map_or(&self.book, |replica| replica.tip(&self.book))
     }
 }
 

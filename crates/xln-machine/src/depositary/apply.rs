@@ -19,6 +19,9 @@ pub struct Depositary {
     pub reserves: BTreeMap<AssetId, Reserve>,
     /// Those under way.
     pub operations: BTreeMap<OperationId, Operation>,
+    /// DP-2: what it would owe more if all that is locked, stacked and drafted in its channels came to pass, by asset. Follows from
+    /// the channels; no record of its own.
+    pub exposed: BTreeMap<AssetId, Amount>,
 }
 
 /// What a depositary is told.
@@ -57,6 +60,13 @@ pub enum Message {
         /// Which.
         operation: OperationId,
     },
+    /// The other node has signed a settlement for the chain too (DP-5): it may be sent.
+    Countersigned {
+        /// Which.
+        operation: OperationId,
+        /// 65 bytes r ‖ s ‖ v.
+        signature: Blob,
+    },
     /// The chain took reserve without the hub's asking.
     Taken {
         /// Which asset.
@@ -87,7 +97,7 @@ pub struct Transition {
 impl Depositary {
     /// Nothing there yet.
     pub fn new(signer: SignerId, entity: EntityId) -> Depositary {
-        Depositary { entity, signer, reserves: BTreeMap::new(), operations: BTreeMap::new() }
+        Depositary { entity, signer, reserves: BTreeMap::new(), operations: BTreeMap::new(), exposed: BTreeMap::new() }
     }
 
     /// The reserve of an asset.
@@ -191,6 +201,12 @@ impl Machine for Depositary {
             Message::Advance { operation, status, raw } => {
                 let known = self.known(operation)?;
                 let operation = Operation { status: *status, raw: raw.clone(), ..known.clone() };
+                Ok(Transition { reserve: None, operation: Some(operation) })
+            }
+            Message::Countersigned { operation, signature } => {
+                let known = self.known(operation)?;
+                let (status, chain_signature) = (OperationStatus::Pending, signature.clone());
+                let operation = Operation { status, chain_signature, ..known.clone() };
                 Ok(Transition { reserve: None, operation: Some(operation) })
             }
             Message::Finish { operation } => self.ended(operation, OperationStatus::Done),

@@ -2,7 +2,7 @@
 
 use xln_types::codec::{RlpDecodable, RlpEncodable};
 use xln_types::tx::AssetPolicy;
-use xln_types::{Amount, Balance, Rejection};
+use xln_types::{AMOUNT_MAX, Amount, Balance, Rejection};
 
 /// What an entity has, has under way, and owes, in one asset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, RlpEncodable, RlpDecodable)]
@@ -116,6 +116,20 @@ impl Reserve {
         }
         let granted = others.plus(after).ok_or(Rejection::OutOfRange {})?;
         Ok(Reserve { granted, ..*self })
+    }
+
+    /// As [`Reserve::moved`], for what two nodes agreed on: past the range a sum stays at its end.
+    pub fn moved_within(&self, before: (Balance, Amount), after: (Balance, Amount)) -> Reserve {
+        let bound = AMOUNT_MAX.cast_signed();
+        let net = self.net.0.saturating_add(after.0.0.saturating_sub(before.0.0));
+        let owed = self.owed.0.saturating_sub(before.1.0).saturating_add(after.1.0).min(AMOUNT_MAX);
+        Reserve { net: Balance(net.clamp(-bound, bound)), owed: Amount(owed), ..*self }
+    }
+
+    /// As [`Reserve::regranted`] without a policy; past the range the sum stays at its end.
+    pub fn regranted_within(&self, before: Amount, after: Amount) -> Reserve {
+        let granted = self.granted.0.saturating_sub(before.0).saturating_add(after.0).min(AMOUNT_MAX);
+        Reserve { granted: Amount(granted), ..*self }
     }
 
     /// True when nothing is there, under way, owed or granted (EN-5).

@@ -6,12 +6,12 @@ use crate::arena::Handle;
 use crate::entity::{self, Entity};
 use crate::machine::At;
 use crate::signer::{self, Signer};
-use xln_crypto::{VerifiedTx, derive};
+use xln_crypto::{VerifiedMessage, VerifiedTx, derive};
 use xln_types::chain::ChainFact;
 use xln_types::entry::{Authority, Command};
 use xln_types::receipt::Status;
-use xln_types::tx::{Body, TIMESTAMP_SKEW_S_MAX};
-use xln_types::{Address, EntityId, Entry, OperationId, Receipt, Rejection, SignerId};
+use xln_types::tx::{Body, SettleDiff, TIMESTAMP_SKEW_S_MAX};
+use xln_types::{Address, ChannelId, EntityId, Entry, OperationId, PeerMessage, Receipt, Rejection, SignerId};
 
 /// What the core is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub enum Input {
     Fact(ChainFact),
     /// An act of operator or API.
     Command(Command),
+    /// What another node said, its signature checked (TX-3).
+    Peer(VerifiedMessage),
+    /// The turn's end: frames close over what was drafted (CH-6).
+    Frames,
 }
 
 impl Input {
@@ -31,12 +35,17 @@ impl Input {
             Input::Transaction(tx) => Entry::Transaction { tx: tx.tx().clone(), authority: tx.authority() },
             Input::Fact(fact) => Entry::Fact { fact: *fact },
             Input::Command(command) => Entry::Command { command: command.clone() },
+            Input::Peer(message) => {
+                let (node, signer) = (message.node(), message.signer());
+                Entry::Peer { node, signer, message: message.message().clone() }
+            }
+            Input::Frames => Entry::Frames {},
         }
     }
 }
 
 /// What the core wants done in the world. Performed only when the input that caused it is durable; repeating one is harmless.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Carry out an operation on the chain.
     Operate {
@@ -44,6 +53,30 @@ pub enum Effect {
         entity: EntityId,
         /// Which.
         operation: OperationId,
+    },
+    /// Say this to another node, signed by this signer where it carries a signature (CH-15: what is signed is in the log first).
+    Tell {
+        /// To whom.
+        node: EntityId,
+        /// Whose key signs.
+        signer: SignerId,
+        /// What, with an empty signature.
+        message: Box<PeerMessage>,
+    },
+    /// Sign for the chain what a frame agreed, and send that to the other node (DP-5).
+    SignSettlement {
+        /// To whom.
+        node: EntityId,
+        /// Whose key signs.
+        signer: SignerId,
+        /// In which channel.
+        channel: ChannelId,
+        /// The settlement's counter.
+        counter: u64,
+        /// Until when it may be mined, unix seconds.
+        valid_until_s: u64,
+        /// What each side takes, by asset.
+        diffs: Vec<SettleDiff>,
     },
 }
 
@@ -87,7 +120,15 @@ impl Server {
             Input::Transaction(tx) => self.apply_transaction(at, tx),
             Input::Fact(fact) => self.undoing(|server| server.apply_fact(at, fact)),
             Input::Command(command) => self.undoing(|server| server.apply_command(at, command)),
+            Input::Peer(message) => self.undoing(|server| server.apply_peer(at, message)),
+            Input::Frames => {
+                self.end_patience(at.now_ms);
+                self.apply_frames(at);
+                Ok(())
+            }
         };
+        // What follows from it: it can't be refused, so it is never undone.
+        self.work_off(at);
         let changes = self.drain_changes();
         self.write_changes(&changes);
         let cost = cost(entry.len(), changes.len());
@@ -156,7 +197,11 @@ impl Server {
             Body::OpenChannel(body) => self.open_channel(at, from, tx, body),
             Body::AcceptChannel(body) => self.accept_channel(at, from, body),
             Body::SetCredit(body) => self.set_credit(at, from, body),
-            Body::DirectPayment(body) => self.pay(at, from, tx, body),
+            Body::DirectPayment(body) => self.pay(at, from, (tx, verified.hash()), body),
+            Body::HtlcCreate(body) => self.htlc_create(at, from, body),
+            Body::HtlcFulfill(body) => self.htlc_fulfill(at, from, body),
+            Body::HtlcCancel(body) => self.htlc_cancel(at, from, body),
+            Body::UpdateChannel(body) => self.update_channel(at, from, body),
             Body::Deposit(body) => self.deposit(at, from, tx, body),
             Body::Withdraw(body) => self.withdraw(at, from, tx, body),
             Body::Allocate(body) => self.allocate(at, from, tx, body),
@@ -164,16 +209,12 @@ impl Server {
             Body::CreateEntity(_)
             | Body::GrantSession(_)
             | Body::RevokeSession(_)
-            | Body::UpdateChannel(_)
             | Body::CloseChannel(_)
             | Body::Settle(_)
             | Body::Dispute(_)
             | Body::ListAsset(_)
             | Body::CollateralFact(_)
             | Body::Resume(_)
-            | Body::HtlcCreate(_)
-            | Body::HtlcFulfill(_)
-            | Body::HtlcCancel(_)
             | Body::CreateProposal(_)
             | Body::VoteProposal(_)
             | Body::ExecuteProposal(_) => Err(Rejection::NotAvailable {}),
@@ -186,7 +227,8 @@ impl Server {
             return handle.map(Sender::Signer).ok_or(Rejection::UnknownSender {});
         }
         let handle = self.entity_index.get(&from).filter(|handle| !self.entities.at(*handle).deleted);
-        handle.map(Sender::Entity).ok_or(Rejection::UnknownSender {})
+        let handle = handle.ok_or(Rejection::UnknownSender {})?;
+        if self.is_remote(handle) { Err(Rejection::NotHere {}) } else { Ok(Sender::Entity(handle)) }
     }
 
     /// EN-1: a board of one is asked like any board. An API account acts for the hosted signers that it owns.
@@ -209,6 +251,14 @@ impl Server {
             Authority::Signer { .. } => Ok(()),
             Authority::Account { account } => self.owns(account, acting),
         }
+    }
+
+    /// Whether an API account acts for an entity that is hosted here.
+    pub(super) fn authorise_account(&self, entity: Handle<Entity>, account: Address) -> Result<(), Rejection> {
+        if self.is_remote(entity) {
+            return Err(Rejection::NotHere {});
+        }
+        self.authorise(Sender::Entity(entity), Authority::Account { account })
     }
 
     fn owns(&self, account: Address, signer: SignerId) -> Result<(), Rejection> {

@@ -12,8 +12,9 @@ use xln_types::asset::AssetKind;
 use xln_types::codec::Blob;
 use xln_types::tx::{
     AcceptChannel, AssetAmount, CHANNEL_ASSETS_MAX, DISPUTE_WINDOW_S, OpenChannel, SetCredit, Transaction,
+    UpdateChannel,
 };
-use xln_types::{Address, AssetId, ChannelId, Event, Rejection, Side};
+use xln_types::{Address, AssetId, ChannelId, Event, FrameTx, Rejection, Side};
 
 impl Server {
     /// A channel that this entity is a side of, and on which.
@@ -103,6 +104,9 @@ impl Server {
         for side in [from, peer] {
             self.step_entity(at, side, &entity::Message::ChannelAdded)?;
         }
+        if self.is_remote(peer) {
+            return self.open_remote(at, from, tx, body, (channel, opener), &assets);
+        }
         for asset in assets {
             self.step_channel(at, channel, &channel::Message { by: opener, action: Action::List { asset } })?;
         }
@@ -113,6 +117,35 @@ impl Server {
             self.accepted(at, channel, opener.other())?;
         }
         Ok(())
+    }
+
+    /// CH-11: the opening travels as the first frame; the other side consents by signing it.
+    fn open_remote(
+        &mut self,
+        at: At,
+        from: Handle<Entity>,
+        tx: &Transaction,
+        body: &OpenChannel,
+        (channel, opener): (Handle<Channel>, Side),
+        assets: &[AssetId],
+    ) -> Result<(), Rejection> {
+        if !self.is_hosted(from) {
+            return Err(Rejection::NotHosted {});
+        }
+        self.attach_replica(channel, opener)?;
+        let granted = |asset: &AssetId| {
+            let named = body.grants.iter().find(|line| line.asset == *asset);
+            AssetAmount { asset: *asset, amount: named.map(|line| line.amount).unwrap_or_default() }
+        };
+        let grants: Vec<AssetAmount> = assets.iter().map(granted).collect();
+        for grant in &grants {
+            self.may_grant(channel, grant.asset, grant.amount)?;
+        }
+        let id = self.channels.at(channel).head.id;
+        self.begin_openings(at, from, tx, body, id, opener)?;
+        let (peer, dispute_window_s) = (body.peer, body.dispute_window_s);
+        let requested = body.requested.clone();
+        self.draft(at, channel, FrameTx::Open { peer, dispute_window_s, requested, grants })
     }
 
     fn begin_openings(
@@ -165,6 +198,9 @@ impl Server {
         if head.status != ChannelStatus::Pending {
             return Err(Rejection::ChannelNotOpen { status: head.status.number() });
         }
+        if self.own_side(channel).is_some() {
+            return self.accept_remote(at, channel, body);
+        }
         let assets = self.check_assets(&[&body.grants])?;
         if side == head.opener || head.accepted == 1 {
             return Err(Rejection::NotYoursToAccept {});
@@ -177,7 +213,7 @@ impl Server {
     }
 
     /// Consent is there: what waited for it may now be sent to the chain.
-    fn accepted(&mut self, at: At, channel: Handle<Channel>, by: Side) -> Result<(), Rejection> {
+    pub(super) fn accepted(&mut self, at: At, channel: Handle<Channel>, by: Side) -> Result<(), Rejection> {
         self.step_channel(at, channel, &channel::Message { by, action: Action::Accept })?;
         let head = self.channels.at(channel).head;
         let opener = self.known_entity(head.entity(head.opener))?;
@@ -226,8 +262,34 @@ impl Server {
         }
         let asset = body.asset;
         let _ = self.check_assets(&[&[AssetAmount { asset, amount: body.granted }]])?;
+        if self.own_side(channel).is_some() {
+            if head.status != ChannelStatus::Open {
+                return Err(Rejection::ChannelNotOpen { status: head.status.number() });
+            }
+            self.may_grant(channel, asset, body.granted)?;
+            return self.draft(at, channel, FrameTx::Credit { asset, granted: body.granted });
+        }
         self.step_channel(at, channel, &channel::Message { by, action: Action::List { asset } })?;
         self.set_grants(at, channel, by, &[AssetAmount { asset, amount: body.granted }])
+    }
+
+    /// A side names its mailbox, and asks for a dispute window that takes effect once both have asked for the same.
+    pub(super) fn update_channel(
+        &mut self,
+        at: At,
+        from: Handle<Entity>,
+        body: &UpdateChannel,
+    ) -> Result<(), Rejection> {
+        let (channel, by) = self.own_channel(from, body.channel)?;
+        let status = self.channels.at(channel).head.status;
+        if status != ChannelStatus::Open {
+            return Err(Rejection::ChannelNotOpen { status: status.number() });
+        }
+        let tx = FrameTx::Update { dispute_window_s: body.dispute_window_s, mailbox: body.mailbox };
+        match self.own_side(channel) {
+            Some(_) => self.draft(at, channel, tx),
+            None => self.step_book(at, channel, by, &tx),
+        }
     }
 
     /// A self-custody entity signs for the chain itself; a hosted one leaves that to the hub.

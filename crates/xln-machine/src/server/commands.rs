@@ -48,6 +48,10 @@ impl Server {
                 Ok(())
             }
             Command::RegisterAsset { info } => self.register_asset(info),
+            Command::Introduce { node, board, public_key } => self.introduce(at, *node, board, public_key),
+            Command::Invoice { payee, account, asset, amount, preimage, expires_at_s, memo } => {
+                self.create_invoice(at, *account, *payee, *asset, *amount, *preimage, *expires_at_s, memo)
+            }
             Command::Broadcast { operation, raw } => {
                 let owner = self.operation_owner.get(operation).copied().ok_or(Rejection::UnknownOperation {})?;
                 let message = depositary::Message::Advance {

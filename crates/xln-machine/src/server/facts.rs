@@ -3,9 +3,11 @@
 
 use super::journal::Undo;
 use super::state::Server;
+use crate::channel::replica::SeenFact;
 use crate::channel::{self, Action};
 use crate::depositary::{self, Operation, OperationKind};
 use crate::machine::At;
+use xln_types::frame::CollateralChange;
 use xln_types::{
     Amount, AssetId, Balance, ChainFact, ChannelId, EntityId, Event, FactKind, FactPosition, OperationId, Rejection,
     Side,
@@ -13,6 +15,11 @@ use xln_types::{
 
 /// Most operations that one deep block's time may end; the next block ends the rest.
 pub const EXPIRED_OPERATIONS_MAX: usize = 1024;
+
+/// A fact as a channel's frames name it.
+fn seen(place: FactPosition, asset: AssetId, change: CollateralChange) -> SeenFact {
+    SeenFact { block: place.block, block_hash: place.block_hash, log_index: place.log_index, asset, change }
+}
 
 impl Server {
     pub(super) fn apply_fact(&mut self, at: At, fact: &ChainFact) -> Result<(), Rejection> {
@@ -30,12 +37,16 @@ impl Server {
             FactKind::CollateralAdded { channel, entity, side, asset, amount, operation } => {
                 self.left_reserve(at, entity, asset, amount, operation, Some(channel))?;
                 let Some(handle) = self.channel_index.get(&channel) else { return Ok(()) };
+                if self.own_side(handle).is_some() {
+                    let change = CollateralChange::Added { side, amount };
+                    return self.see_fact(at, handle, seen(fact.at, asset, change));
+                }
                 let action = Action::CollateralAdded { asset, amount };
                 self.step_channel(at, handle, &channel::Message { by: side, action })
             }
             FactKind::Settled { channel, asset, counter, left, right } => {
                 let Some(handle) = self.channel_index.get(&channel) else { return Ok(()) };
-                self.settled(at, handle, asset, counter, [left, right])
+                self.settled(at, handle, (fact.at, asset, counter), [left, right])
             }
             FactKind::Time { timestamp } => self.deep_time(at, timestamp),
         }
@@ -124,10 +135,10 @@ impl Server {
         &mut self,
         at: At,
         handle: crate::arena::Handle<channel::Channel>,
-        asset: AssetId,
-        counter: u64,
+        (place, asset, counter): (FactPosition, AssetId, u64),
         gained: [Balance; 2],
     ) -> Result<(), Rejection> {
+        let remote = self.own_side(handle).is_some();
         let head = self.channels.at(handle).head;
         let [left, right] = gained;
         for (side, gained) in [(Side::Left, left), (Side::Right, right)] {
@@ -137,12 +148,19 @@ impl Server {
             });
             if let Some(Operation { id, amount, .. }) = begun.cloned() {
                 let action = Action::Release { asset, amount };
-                self.step_channel(at, handle, &channel::Message { by: side, action })?;
+                if !remote {
+                    self.step_channel(at, handle, &channel::Message { by: side, action })?;
+                }
                 self.step_depositary(at, owner, &depositary::Message::Finish { operation: id })?;
             }
             if gained != Balance::ZERO {
                 self.step_depositary(at, owner, &depositary::Message::Settled { asset, gained })?;
             }
+        }
+        if remote {
+            // CH-12: between nodes it counts once it stands in a frame.
+            let change = CollateralChange::Settled { counter, left, right };
+            return self.see_fact(at, handle, seen(place, asset, change));
         }
         self.step_channel(
             at,
@@ -165,6 +183,8 @@ impl Server {
         for id in expired {
             self.operation_reverted(at, id)?;
         }
+        self.release_expired(at, timestamp);
+        self.expire_invoices(timestamp);
         Ok(())
     }
 

@@ -1,8 +1,13 @@
 //! The journal of one input: what each record was before. From it come the receipt's state changes when the input stands, and
 //! the undoing when it is refused half-way, so that a refused input changes nothing (TX-5).
 
+use super::htlcs::HtlcPlace;
+use super::invoices::{Invoice, InvoiceKey};
+use super::routes::{Forward, Payment};
 use super::state::{Server, ServerRecord};
 use crate::arena::Handle;
+use crate::channel::book::Terms;
+use crate::channel::replica::ReplicaRecord;
 use crate::channel::state::Head;
 use crate::channel::{Channel, Line};
 use crate::depositary::{Operation, Reserve};
@@ -10,7 +15,7 @@ use crate::entity::Entity;
 use crate::signer::Signer;
 use xln_types::codec::Blob;
 use xln_types::receipt::StateChange;
-use xln_types::{Amount, AssetId, EntityId, Event, OperationId, Path, SignerId};
+use xln_types::{Amount, AssetId, EntityId, Event, Htlc, HtlcKey, OperationId, Path, SignerId, TxHash};
 
 /// What a record was before a step.
 #[derive(Debug)]
@@ -33,6 +38,22 @@ pub(super) enum Undo {
     Operation(Handle<Entity>, OperationId, Option<Box<Operation>>),
     /// A registered asset; it was not.
     Asset(AssetId),
+    /// The node of an entity that acts on another.
+    Node(EntityId, Option<EntityId>),
+    /// A channel's terms.
+    Terms(Handle<Channel>, Box<Terms>),
+    /// A pending HTLC.
+    Htlc(Handle<Channel>, HtlcKey, Option<Box<Htlc>>),
+    /// A replica; `None`: it is new.
+    Replica(Handle<Channel>, Option<ReplicaRecord>),
+    /// An HTLC locked by someone here; it was not.
+    Outgoing(HtlcPlace),
+    /// A payment over a route.
+    Payment(TxHash, Option<Box<Payment>>),
+    /// An HTLC that was passed on.
+    Forward(HtlcPlace, Option<Forward>),
+    /// An invoice.
+    Invoice(InvoiceKey, Option<Box<Invoice>>),
     /// What waited for an entity not yet created.
     Unclaimed(EntityId, AssetId, Option<Amount>),
 }
@@ -56,7 +77,7 @@ impl Journal {
     }
 }
 
-fn rlp<T: xln_types::codec::Encodable>(record: Option<&T>) -> Blob {
+pub(super) fn rlp<T: xln_types::codec::Encodable>(record: Option<&T>) -> Blob {
     record.map(|record| Blob(alloy_rlp::encode(record))).unwrap_or_default()
 }
 
@@ -71,6 +92,7 @@ impl Server {
         self.journal.events.clear();
         self.journal.effects.clear();
         self.journal.ended.clear();
+        self.todo.clear();
     }
 
     fn undo(&mut self, undo: Undo) {
@@ -99,6 +121,8 @@ impl Server {
             Undo::Asset(asset) => {
                 self.assets.remove(&asset);
             }
+            Undo::Node(..) | Undo::Terms(..) | Undo::Htlc(..) | Undo::Replica(..) => self.undo_peer(undo),
+            Undo::Outgoing(_) | Undo::Payment(..) | Undo::Forward(..) | Undo::Invoice(..) => self.undo_route(undo),
             Undo::Unclaimed(entity, asset, before) => {
                 match before {
                     Some(before) => self.unclaimed.insert((entity, asset), before),
@@ -179,6 +203,12 @@ impl Server {
                 note(path, &|| rlp(before.as_deref()), &|| rlp(owner.operations.get(id)));
             }
             Undo::Asset(asset) => note(Path::asset(*asset), &Blob::default, &|| rlp(self.assets.get(asset))),
+            Undo::Node(entity, before) => {
+                note(Path::node(*entity), &|| rlp(before.as_ref()), &|| rlp(self.nodes.get(entity)));
+            }
+            Undo::Outgoing(_) => {}
+            Undo::Terms(..) | Undo::Htlc(..) | Undo::Replica(..) => self.note_channel_part(undo, &mut note),
+            Undo::Payment(..) | Undo::Forward(..) | Undo::Invoice(..) => self.note_route_part(undo, &mut note),
             Undo::Unclaimed(entity, asset, before) => {
                 let path = Path::reserve(SignerId::ZERO, *entity, *asset);
                 note(path, &|| rlp(before.as_ref()), &|| rlp(self.unclaimed.get(&(*entity, *asset))));

@@ -12,10 +12,16 @@ mod channels;
 mod commands;
 mod entities;
 mod facts;
+mod for_chain;
+mod htlcs;
+pub mod invoices;
 pub mod journal;
+mod journal_peers;
 pub mod payment;
+pub mod peers;
 pub mod query;
 mod reserves;
+pub mod routes;
 pub mod state;
 mod steps;
 #[cfg(test)]

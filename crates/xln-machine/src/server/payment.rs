@@ -4,12 +4,13 @@
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::{self, Action, Channel, ChannelStatus};
+use crate::depositary::Reserve;
 use crate::depositary::reserve::hop_fee;
 use crate::entity::Entity;
 use crate::machine::At;
 use xln_types::codec::Blob;
 use xln_types::tx::{DirectPayment, MEMO_BYTES_MAX, Transaction};
-use xln_types::{Address, Amount, AssetId, Balance, Event, Rejection, Side};
+use xln_types::{Address, Amount, AssetId, Balance, Event, FrameTx, Rejection, Side, TxHash};
 
 /// One channel that a payment crosses.
 #[derive(Clone, Copy, Debug)]
@@ -27,11 +28,11 @@ impl Server {
         &mut self,
         at: At,
         from: Handle<Entity>,
-        tx: &Transaction,
+        (tx, hash): (&Transaction, TxHash),
         body: &DirectPayment,
     ) -> Result<(), Rejection> {
         if !body.route.is_empty() {
-            return Err(Rejection::NotAvailable {});
+            return self.pay_route(at, from, hash, tx.fee, body);
         }
         if MEMO_BYTES_MAX < body.memo.0.len() {
             return Err(Rejection::TooLarge { limit: MEMO_BYTES_MAX as u64 });
@@ -41,7 +42,10 @@ impl Server {
         }
         let legs = self.legs(from, tx.to, body, tx.fee)?;
         for leg in legs.into_iter().flatten() {
-            self.pay_leg(at, &leg, body.asset, tx.fee, &body.memo)?;
+            match self.own_side(leg.channel) {
+                None => self.pay_leg(at, &leg, body.asset, tx.fee, &body.memo)?,
+                Some(_) => self.pay_remote(at, &leg, body, hash)?,
+            }
         }
         Ok(())
     }
@@ -70,6 +74,10 @@ impl Server {
         }
         let first = self.pair(from, self.hub).ok_or(Rejection::NoRoute {})?;
         let second = self.pair(self.hub, to).ok_or(Rejection::NoRoute {})?;
+        // CH-14: both legs or neither, which a frame can't promise: past another node a payment takes a route.
+        if self.own_side(first.0).is_some() || self.own_side(second.0).is_some() {
+            return Err(Rejection::NoRoute {});
+        }
         // HT-4: a unique asset crosses without a fee, which could only be paid in itself.
         let expected = if self.is_unique(body.asset) {
             Amount::ZERO
@@ -117,6 +125,17 @@ impl Server {
         Ok(())
     }
 
+    /// A payment to an entity on another node waits for the turn's frame, and is over once that entity has signed it.
+    fn pay_remote(&mut self, at: At, leg: &Leg, body: &DirectPayment, payment: TxHash) -> Result<(), Rejection> {
+        let status = self.channels.at(leg.channel).head.status;
+        if status != ChannelStatus::Open {
+            return Err(Rejection::ChannelNotOpen { status: status.number() });
+        }
+        self.check_payable(leg.payer, leg.channel, leg.side, body.asset, leg.amount, leg.number)?;
+        let (asset, amount, memo) = (body.asset, leg.amount, body.memo.clone());
+        self.draft(at, leg.channel, FrameTx::Pay { asset, amount, payment, memo })
+    }
+
     /// CH-1: what an entity can pay over one of its channels: by the channel, and by what DP-2 still allows.
     pub fn available(
         &self,
@@ -125,10 +144,14 @@ impl Server {
         side: Side,
         asset: AssetId,
     ) -> Option<Available> {
-        let line = self.channels.at(channel).line(asset).filter(|line| line.listed == 1)?;
+        let line = self.channels.at(channel).tip().listed_line(asset).ok()?;
         let secured = line.share(side).claim().minus_or_zero(line.held(side));
         let policy = self.entities.at(payer).policy(asset);
-        let drawable = self.depositary(payer).reserve(asset).drawable(&policy);
+        let depositary = self.depositary(payer);
+        let reserve = depositary.reserve(asset);
+        let exposed = depositary.exposed.get(&asset).copied().unwrap_or_default();
+        let owed = Amount(reserve.owed.0.saturating_add(exposed.0));
+        let drawable = Reserve { owed, ..reserve }.drawable(&policy);
         Some(Available { channel: line.out(side), policy: Amount(secured.0.saturating_add(drawable.0)) })
     }
 }

@@ -10,7 +10,7 @@ use crate::machine::At;
 use xln_crypto::derive;
 use xln_types::codec::Blob;
 use xln_types::tx::{Allocate, Deallocate, Deposit, Transaction, Withdraw};
-use xln_types::{Address, Amount, AssetId, ChannelId, Rejection, Side};
+use xln_types::{Address, Amount, AssetId, ChannelId, FrameTx, Rejection, Side};
 
 /// Soonest that an operation may end its validity, from now.
 pub const VALIDITY_S_MIN: u64 = 60;
@@ -53,7 +53,7 @@ impl Server {
         }
     }
 
-    fn begin(&mut self, at: At, from: Handle<Entity>, operation: Operation) -> Result<(), Rejection> {
+    pub(super) fn begin(&mut self, at: At, from: Handle<Entity>, operation: Operation) -> Result<(), Rejection> {
         let policy = self.entities.at(from).policy(operation.asset);
         self.step_depositary(at, from, &depositary::Message::Begin { operation, policy })
     }
@@ -125,7 +125,13 @@ impl Server {
         self.check_validity(at, body.valid_until_s)?;
         self.check_chain_signature(from, &body.chain_signature)?;
         let asset = body.asset;
-        self.step_channel(at, channel, &channel::Message { by: side, action: Action::List { asset } })?;
+        let remote = self.own_side(channel).is_some();
+        if remote {
+            // CH-12: collateral counts once both sides have listed its asset; that waits for a frame.
+            self.may_list(at, channel, asset)?;
+        } else {
+            self.step_channel(at, channel, &channel::Message { by: side, action: Action::List { asset } })?;
+        }
         let operation = Operation {
             asset,
             amount: body.amount,
@@ -135,7 +141,21 @@ impl Server {
             chain_signature: body.chain_signature.clone(),
             ..self.started(at, from, tx, OperationKind::Allocate)
         };
-        self.begin(at, from, operation)
+        self.begin(at, from, operation)?;
+        if remote && self.channels.at(channel).tip().listed_line(asset).is_err() {
+            self.draft(at, channel, FrameTx::List { asset })?;
+        }
+        Ok(())
+    }
+
+    /// Whether an asset can be listed in a channel with another node.
+    fn may_list(&self, at: At, handle: Handle<channel::Channel>, asset: AssetId) -> Result<(), Rejection> {
+        let channel = self.channels.at(handle);
+        if channel.tip().listed_line(asset).is_ok() {
+            return Ok(());
+        }
+        let replica = channel.replica.as_deref().ok_or(Rejection::NotAPeer {})?;
+        replica.would_draft(&channel.book, &self.judge(at.now_ms), &FrameTx::List { asset })
     }
 
     /// DP-5: a settlement back to the caller's own reserve. What it takes out is held from here on, before anyone signs for the
@@ -149,6 +169,17 @@ impl Server {
     ) -> Result<(), Rejection> {
         let (channel, side) = self.own_channel(from, body.channel)?;
         self.check_validity(at, body.valid_until_s)?;
+        if self.own_side(channel).is_some() {
+            let operation = Operation {
+                asset: body.asset,
+                amount: body.amount,
+                channel: body.channel,
+                side,
+                valid_until_s: body.valid_until_s,
+                ..self.started(at, from, tx, OperationKind::Settle)
+            };
+            return self.deallocate_remote(at, from, (channel, side), operation, body);
+        }
         let peer = self.known_entity(self.channels.at(channel).head.entity(side.other()))?;
         if !self.is_hosted(from) || !self.is_hosted(peer) {
             return Err(Rejection::ChainSignatureNeeded {});
@@ -178,6 +209,10 @@ impl Server {
         self.step_depositary(at, owner, &depositary::Message::Fail { operation: operation.id })?;
         let channel = self.channel_index.get(&operation.channel);
         match (operation.kind, channel) {
+            (OperationKind::Settle, Some(channel)) if self.own_side(channel).is_some() => {
+                self.draft_lapse(at, channel, operation);
+                Ok(())
+            }
             (OperationKind::Settle, Some(channel)) => {
                 let action = Action::Release { asset: operation.asset, amount: operation.amount };
                 self.step_channel(at, channel, &channel::Message { by: operation.side, action })

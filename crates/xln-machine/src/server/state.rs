@@ -1,7 +1,10 @@
 //! What the server holds: the arenas of all machines, the indexes into them, the state tree, and the block under construction.
 
 use super::block::OpenBlock;
+use super::htlcs::{HtlcPlace, Todo};
+use super::invoices::{Invoice, InvoiceKey};
 use super::journal::Journal;
+use super::routes::{Forward, Payment, Source};
 use crate::arena::{Arena, Handle, Index};
 use crate::channel::Channel;
 use crate::depositary::{Depositary, Operation};
@@ -13,7 +16,7 @@ use xln_merkle::{Config, HashFunction, Tree};
 use xln_types::codec::{Blob, RlpDecodable, RlpEncodable};
 use xln_types::entry::Genesis;
 use xln_types::{
-    Address, AssetId, AssetInfo, Board, ChannelId, EntityId, FactPosition, Hash, OperationId, Path, SignerId,
+    Address, AssetId, AssetInfo, Board, ChannelId, EntityId, FactPosition, Hash, OperationId, Path, SignerId, TxHash,
 };
 
 /// How many operations that ended are remembered for `depositary.status`; their receipts stay in the log.
@@ -54,6 +57,27 @@ pub struct Server {
     pub(super) deadlines: BTreeSet<(u64, OperationId)>,
     pub(super) operation_owner: BTreeMap<OperationId, Handle<Entity>>,
     pub(super) ended_operations: VecDeque<Operation>,
+    /// Which node an entity acts on, of those that act on another.
+    pub(super) nodes: BTreeMap<EntityId, EntityId>,
+    /// The channels with each other node.
+    pub(super) node_channels: BTreeMap<EntityId, BTreeSet<Handle<Channel>>>,
+    /// Channels whose drafts may close into frames at the turn's end.
+    pub(super) speakers: BTreeSet<Handle<Channel>>,
+    /// Channels that have drafts and let the other side speak first (CH-9).
+    pub(super) yielders: BTreeSet<Handle<Channel>>,
+    pub(super) payments: BTreeMap<TxHash, Payment>,
+    pub(super) ended_payments: VecDeque<Payment>,
+    /// By the incoming HTLC.
+    pub(super) forwards: BTreeMap<HtlcPlace, Forward>,
+    /// HTLCs locked by someone here, until they end: when they expire, and for whom they were locked.
+    pub(super) outgoing: BTreeMap<HtlcPlace, (u64, Source)>,
+    /// The same by when they expire.
+    pub(super) expiries: BTreeSet<(u64, HtlcPlace)>,
+    pub(super) invoices: BTreeMap<InvoiceKey, Invoice>,
+    pub(super) invoice_expiries: BTreeSet<(u64, InvoiceKey)>,
+    pub(super) ended_invoices: VecDeque<Invoice>,
+    /// What still follows from the input under way.
+    pub(super) todo: VecDeque<Todo>,
     pub(super) journal: Journal,
     pub(super) tree: Tree,
     pub(super) block: OpenBlock,
@@ -107,6 +131,19 @@ impl Server {
             deadlines: BTreeSet::new(),
             operation_owner: BTreeMap::new(),
             ended_operations: VecDeque::new(),
+            nodes: BTreeMap::new(),
+            node_channels: BTreeMap::new(),
+            speakers: BTreeSet::new(),
+            yielders: BTreeSet::new(),
+            payments: BTreeMap::new(),
+            ended_payments: VecDeque::new(),
+            forwards: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            expiries: BTreeSet::new(),
+            invoices: BTreeMap::new(),
+            invoice_expiries: BTreeSet::new(),
+            ended_invoices: VecDeque::new(),
+            todo: VecDeque::new(),
             journal: Journal::default(),
             tree,
             block: OpenBlock::first(genesis.created.saturating_mul(1000)),

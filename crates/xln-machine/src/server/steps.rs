@@ -146,6 +146,93 @@ impl Server {
         Ok(())
     }
 
+    /// The same for a line that two nodes agreed on: nothing here can be refused any more, so policies don't bind and sums stay within
+    /// their bound (N-1).
+    pub(super) fn follow_changed_line(
+        &mut self,
+        head: &channel::state::Head,
+        asset: AssetId,
+        before: &Line,
+        after: &Line,
+    ) {
+        let (channel, left, right) = (head.id, head.left, head.right);
+        for side in [Side::Left, Side::Right] {
+            let Ok(handle) = self.known_entity(head.entity(side)) else { continue };
+            let seen = |line: &Line| (line.share(side), line.owed(side));
+            let granted = (before.granted(side), after.granted(side));
+            if granted.0 != granted.1 {
+                let (grantor, granted) = (side, granted.1);
+                self.journal.events.push(Event::CreditSet { channel, left, right, asset, grantor, granted });
+            }
+            if seen(before) != seen(after) || granted.0 != granted.1 {
+                let reserve = self.depositary(handle).reserve(asset);
+                let reserve = reserve.moved_within(seen(before), seen(after)).regranted_within(granted.0, granted.1);
+                self.put_reserve(handle, asset, reserve);
+            }
+        }
+        if before.collateral != after.collateral {
+            let collateral = after.collateral;
+            self.journal.events.push(Event::CollateralChanged { channel, left, right, asset, collateral });
+        }
+    }
+
+    /// DP-2: what the sides that are here would owe more if all that is locked, stacked and drafted came to pass.
+    pub(super) fn recount(&mut self, handle: Handle<Channel>) {
+        let channel = self.channels.at(handle);
+        let (head, tip) = (channel.head, channel.tip());
+        let mut exposed = Vec::new();
+        for (asset, line) in &tip.lines {
+            let booked = channel.line(*asset).copied().unwrap_or_default();
+            let more = [Side::Left, Side::Right].map(|side| {
+                let worst = Balance(line.share(side).0.saturating_sub(line.held(side).0.cast_signed())).debt();
+                worst.minus_or_zero(booked.owed(side))
+            });
+            if more != [xln_types::Amount::ZERO; 2] {
+                exposed.push((*asset, more));
+            }
+        }
+        if exposed == channel.exposed {
+            return;
+        }
+        let before = std::mem::replace(&mut self.channels.at_mut(handle).exposed, exposed.clone());
+        for (asset, more) in before {
+            self.expose(&head, asset, more, false);
+        }
+        for (asset, more) in exposed {
+            self.expose(&head, asset, more, true);
+        }
+    }
+
+    fn expose(&mut self, head: &channel::state::Head, asset: AssetId, more: [xln_types::Amount; 2], add: bool) {
+        for (side, more) in [Side::Left, Side::Right].into_iter().zip(more) {
+            let Ok(handle) = self.known_entity(head.entity(side)) else { continue };
+            let exposed = self.depositary_mut(handle).exposed.entry(asset).or_default();
+            exposed.0 = if add { exposed.0.saturating_add(more.0) } else { exposed.0.saturating_sub(more.0) };
+        }
+    }
+
+    /// The policies on what an entity grants (DESIGN 8), asked before a grant enters a frame.
+    pub(super) fn may_grant(
+        &self,
+        handle: Handle<Channel>,
+        asset: AssetId,
+        granted: xln_types::Amount,
+    ) -> Result<(), Rejection> {
+        let channel = self.channels.at(handle);
+        let Some(me) = channel.replica.as_ref().map(|replica| replica.me) else { return Err(Rejection::NotAPeer {}) };
+        if !self.assets.contains_key(&asset) {
+            return Err(Rejection::UnknownAsset {});
+        }
+        // N-4: what is unique can't be owed.
+        if self.is_unique(asset) && granted.0 != 0 {
+            return Err(Rejection::NotForUniqueAsset {});
+        }
+        let grantor = self.known_entity(channel.head.entity(me))?;
+        let before = channel.line(asset).map_or(xln_types::Amount::ZERO, |line| line.granted(me));
+        let policy = self.entities.at(grantor).policy(asset);
+        self.depositary(grantor).reserve(asset).regranted(before, granted, &policy).map(|_| ())
+    }
+
     fn put_reserve(&mut self, handle: Handle<Entity>, asset: AssetId, reserve: Reserve) {
         let before = self.depositary_mut(handle).reserves.insert(asset, reserve);
         self.journal.undos.push(Undo::Reserve(handle, asset, before));

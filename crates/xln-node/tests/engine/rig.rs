@@ -61,7 +61,7 @@ impl Outlet for Ear {
         noted(&self.0, |heard| heard.blocks.push(block.clone()));
     }
     fn perform(&self, effect: Effect) {
-        let Effect::Operate { operation, .. } = effect;
+        let Effect::Operate { operation, .. } = effect else { return };
         noted(&self.0, |heard| heard.operations.push(operation));
     }
 }

@@ -3,9 +3,9 @@
 
 use super::Replica;
 use crate::channel::book::Book;
-use xln_types::frame::{FRAME_AHEAD_S_MAX, FrameTx};
+use xln_types::frame::{CollateralChange, FRAME_AHEAD_S_MAX, FrameTx};
 use xln_types::htlc::HTLC_EXPIRY_S_MAX;
-use xln_types::{HtlcKey, Rejection};
+use xln_types::{HtlcKey, Rejection, Side};
 
 /// How long before its expiry an HTLC is claimed by a frame at the latest, in seconds.
 pub const FULFILL_MARGIN_S: u64 = 30;
@@ -17,6 +17,8 @@ pub struct Judge {
     pub now_ms: u64,
     /// Unix seconds of the deepest chain block known.
     pub chain_s: u64,
+    /// Its number.
+    pub chain_block: u64,
 }
 
 impl Judge {
@@ -29,17 +31,17 @@ impl Judge {
     ///
     /// # Errors
     /// `HtlcExpired`, `HtlcNotExpired`, `ExpiryOutside`.
-    pub fn proposes(&self, replica: &Replica, book: &Book, tx: &FrameTx) -> Result<(), Rejection> {
+    pub fn proposes(&self, me: Side, book: &Book, tx: &FrameTx) -> Result<(), Rejection> {
         match tx {
             FrameTx::HtlcAdd { htlc, .. } => {
                 self.expiry(self.now_s().saturating_add(1), htlc.expires_at_s, HTLC_EXPIRY_S_MAX)
             }
             // A claim that arrives late is refused and blocks the channel: it needs its time for the way.
             FrameTx::HtlcFulfill { id, .. } => {
-                self.unexpired(book, HtlcKey { side: replica.me.other(), id: *id }, FULFILL_MARGIN_S)
+                self.unexpired(book, HtlcKey { side: me.other(), id: *id }, FULFILL_MARGIN_S)
             }
             // HT-2: the payer releases only when a deep block is past the expiry.
-            FrameTx::HtlcCancel { key, .. } if key.side == replica.me => Self::expired(book, *key, self.chain_s),
+            FrameTx::HtlcCancel { key, .. } if key.side == me => Self::expired(book, *key, self.chain_s),
             _ => Ok(()),
         }
     }
@@ -57,12 +59,23 @@ impl Judge {
             FrameTx::HtlcFulfill { id, .. } => self.unexpired(book, HtlcKey { side: replica.me, id: *id }, 0),
             // HT-2: before expiry only its receiver gives it back.
             FrameTx::HtlcCancel { key, .. } if key.side != replica.me => Self::expired(book, *key, self.now_s()),
+            FrameTx::Fact { block, change: CollateralChange::Lapsed { counter }, .. } => {
+                self.lapsed(replica, book, *block, *counter)
+            }
             FrameTx::Fact { .. } => {
                 let next = replica.facts.iter().find(|fact| book.listed_line(fact.asset).is_ok());
                 if next.is_some_and(|fact| fact.to_tx() == *tx) { Ok(()) } else { Err(Rejection::FactNotDeep {}) }
             }
             _ => Ok(()),
         }
+    }
+
+    /// DP-5: a deep block is past the settlement's validity, and nothing that the chain did waits to be told before that.
+    fn lapsed(&self, replica: &Replica, book: &Book, block: u64, counter: u64) -> Result<(), Rejection> {
+        let valid_until_s = book.terms.settlement.first().filter(|settlement| settlement.counter == counter);
+        let over = valid_until_s.is_some_and(|settlement| settlement.valid_until_s < self.chain_s);
+        let told = replica.facts.iter().all(|fact| book.listed_line(fact.asset).is_err());
+        if over && told && block <= self.chain_block { Ok(()) } else { Err(Rejection::FactNotDeep {}) }
     }
 
     /// HT-6: not past, and not too far ahead.

@@ -18,7 +18,7 @@ mod propose;
 mod receive;
 
 pub use judge::{FULFILL_MARGIN_S, Judge};
-pub use outcome::{Outcome, Received};
+pub use outcome::{Checked, Outcome, Received, Replayed};
 
 use super::book::Book;
 use std::collections::VecDeque;
@@ -141,6 +141,8 @@ pub struct Replica {
     /// Chain facts that wait to be put into a frame, in the chain's order.
     pub facts: VecDeque<SeenFact>,
     pending: VecDeque<Pending>,
+    /// The first frame of the other side's, while this side's consent is awaited (CH-11).
+    pub offered: Option<Box<(Frame, Signed)>>,
 }
 
 /// The replica's record in the state tree: what it has signed and seen, without the frames themselves, which stand in the log.
@@ -200,6 +202,7 @@ impl Replica {
             equivocation: None,
             facts: VecDeque::new(),
             pending: VecDeque::new(),
+            offered: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a replica reports to whoever owns the channel.
 
+use crate::channel::book::Book;
 use xln_types::{Failure, FrameTx, Hash, Htlc, HtlcKey, Rejection};
 
 /// What became of something, in the order in which it did.
@@ -34,6 +35,27 @@ pub enum Outcome {
         /// Why it no longer fits.
         reason: Rejection,
     },
+}
+
+/// What a frame would lead to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// It would be taken.
+    New(Replayed),
+    /// Known already.
+    Again,
+    /// A crossing that left wins.
+    Crossed,
+    /// A second frame of the other side on the same one: refused, its evidence kept.
+    Equivocation,
+}
+
+/// What a replay has computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// The book after the frame.
+    pub state: Book,
+    pub(super) outcomes: Vec<Outcome>,
 }
 
 /// What a frame or an acknowledgement led to.

@@ -13,13 +13,8 @@ impl Replica {
     /// # Errors
     /// What the book or the judge says; `Disputed`; `StackFull`.
     pub fn draft(&mut self, head: &Book, judge: &Judge, tx: FrameTx) -> Result<(), Rejection> {
-        if self.frozen {
-            return Err(Rejection::Disputed {});
-        }
-        if DRAFT_TXS_MAX <= self.draft.len() {
-            return Err(Rejection::StackFull { limit: DRAFT_TXS_MAX as u64 });
-        }
-        judge.proposes(self, self.tip(head), &tx)?;
+        self.has_room(&tx)?;
+        judge.proposes(self.me, self.tip(head), &tx)?;
         let me = self.me;
         self.tip_mut(head).apply(me, &tx)?;
         if let FrameTx::HtlcAdd { id, .. } = tx {
@@ -34,14 +29,21 @@ impl Replica {
     /// # Errors
     /// As [`Replica::draft`].
     pub fn would_draft(&self, head: &Book, judge: &Judge, tx: &FrameTx) -> Result<(), Rejection> {
+        self.has_room(tx)?;
+        judge.proposes(self.me, self.tip(head), tx)?;
+        self.tip(head).clone().apply(self.me, tx)
+    }
+
+    /// CH-16: a bound on what waits. The ends of HTLCs always have a place: HT-6 bounds them.
+    fn has_room(&self, tx: &FrameTx) -> Result<(), Rejection> {
         if self.frozen {
             return Err(Rejection::Disputed {});
         }
-        if DRAFT_TXS_MAX <= self.draft.len() {
+        let is_end = matches!(tx, FrameTx::HtlcFulfill { .. } | FrameTx::HtlcCancel { .. });
+        if DRAFT_TXS_MAX <= self.draft.len() && !is_end {
             return Err(Rejection::StackFull { limit: DRAFT_TXS_MAX as u64 });
         }
-        judge.proposes(self, self.tip(head), tx)?;
-        self.tip(head).clone().apply(self.me, tx)
+        Ok(())
     }
 
     /// The number of this side's next HTLC: above all that the book or an earlier signature of ours has used (HT-2).

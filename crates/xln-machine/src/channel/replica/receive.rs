@@ -1,23 +1,23 @@
 //! Receiving: the other side's frames and acknowledgements. **CH-6** replay, **CH-8** final and released, **CH-9** crossings.
 
-use super::{Draft, Judge, Outcome, Pending, Received, Replica, Signed};
+use super::{Checked, Draft, Judge, Outcome, Pending, Received, Replayed, Replica, Signed};
 use crate::channel::book::Book;
 use std::collections::VecDeque;
 use xln_types::frame::{FRAME_AHEAD_S_MAX, NONCE_SKIP_MAX};
-use xln_types::{Frame, FrameTx, HtlcKey, Rejection, Side};
+use xln_types::{ChannelProof, Frame, FrameTx, HtlcKey, Rejection, Side};
 
 impl Replica {
-    /// The other side's frame, whose signature was checked and is its.
+    /// What the other side's frame, whose signature was checked and is its, would lead to. Nothing changes.
     ///
     /// # Errors
-    /// A typed refusal: nothing has changed but the evidence kept of an equivocation, and left's turn after a crossing.
-    pub fn receive_frame(
-        &mut self,
-        head: &mut Book,
+    /// A typed refusal.
+    pub fn check_frame(
+        &self,
+        head: &Book,
         judge: &Judge,
         frame: &Frame,
-        signed: Signed,
-    ) -> Result<Received, Rejection> {
+        signed: &Signed,
+    ) -> Result<Checked, Rejection> {
         if frame.channel != self.channel || frame.by == self.me {
             return Err(Rejection::MalformedFrame {});
         }
@@ -25,45 +25,58 @@ impl Replica {
             return Err(Rejection::Disputed {});
         }
         if frame.height <= self.height {
-            return self.receive_old(frame, signed);
+            return self.check_old(frame, signed);
         }
         let expected = self.height.saturating_add(1);
         if frame.height != expected || frame.previous != self.frame {
             return Err(Rejection::FrameGap { height: expected });
         }
         if self.me == Side::Left && !self.stack.is_empty() {
-            // CH-9: left's wins. It yields once its own are acknowledged.
-            self.yielding_since_ms = Some(judge.now_ms);
-            return Ok(Received::Crossed);
+            return Ok(Checked::Crossed);
         }
-        let (state, outcomes) = self.replay(head, judge, frame, &signed)?;
-        self.commit(head, judge, frame, signed, state, outcomes)
+        self.replay(head, judge, frame, signed).map(Checked::New)
+    }
+
+    /// Takes what [`Replica::check_frame`] allowed.
+    ///
+    /// # Errors
+    /// As [`Replica::check_frame`]: nothing has changed then, but that the evidence of an equivocation is kept.
+    pub fn receive_frame(
+        &mut self,
+        head: &mut Book,
+        judge: &Judge,
+        frame: &Frame,
+        signed: Signed,
+    ) -> Result<Received, Rejection> {
+        match self.check_frame(head, judge, frame, &signed)? {
+            Checked::Again => Ok(Received::Again),
+            Checked::New(replayed) => Ok(Received::Taken(self.take_frame(head, judge, frame, signed, replayed))),
+            Checked::Crossed => {
+                // CH-9: left's wins. It yields once its own are acknowledged.
+                self.yielding_since_ms = Some(judge.now_ms);
+                Ok(Received::Crossed)
+            }
+            Checked::Equivocation => {
+                if let Some(evidence) = self.evidence.clone().filter(|_| self.equivocation.is_none()) {
+                    self.equivocation = Some(Box::new((evidence, signed)));
+                }
+                Err(Rejection::Equivocation {})
+            }
+        }
     }
 
     /// A frame at a height that is committed: known, late, or a second one on the same frame.
-    fn receive_old(&mut self, frame: &Frame, signed: Signed) -> Result<Received, Rejection> {
+    fn check_old(&self, frame: &Frame, signed: &Signed) -> Result<Checked, Rejection> {
         if signed.proof.frame == self.frame {
-            return Ok(Received::Again);
+            return Ok(Checked::Again);
         }
-        let Some(evidence) = self.evidence.as_ref().filter(|_| self.by == frame.by && frame.height == self.height)
-        else {
-            return Err(Rejection::StaleFrame {});
-        };
-        // CH-9: the head is this side's own choice among the other's; a second one at its height is an equivocation.
-        if self.equivocation.is_none() {
-            self.equivocation = Some(Box::new((evidence.clone(), signed)));
-        }
-        Err(Rejection::Equivocation {})
+        // CH-9: the head is the other side's own choice; a second one of its at the same height is an equivocation.
+        let second = self.evidence.is_some() && self.by == frame.by && frame.height == self.height;
+        if second { Ok(Checked::Equivocation) } else { Err(Rejection::StaleFrame {}) }
     }
 
     /// CH-6: replays the transactions on a copy of the head; what was computed here must be what was signed there.
-    fn replay(
-        &self,
-        head: &Book,
-        judge: &Judge,
-        frame: &Frame,
-        signed: &Signed,
-    ) -> Result<(Book, Vec<Outcome>), Rejection> {
+    fn replay(&self, head: &Book, judge: &Judge, frame: &Frame, signed: &Signed) -> Result<Replayed, Rejection> {
         let nonce = signed.proof.nonce;
         let (from, until) = (self.nonce.saturating_add(1), self.nonce.saturating_add(NONCE_SKIP_MAX));
         if !(from..=until).contains(&nonce) {
@@ -95,13 +108,13 @@ impl Replica {
             && digests.offdeltas == proof.offdeltas
             && digests.htlcs == proof.htlcs
             && state.terms.dispute_window_s == proof.dispute_window_s;
-        if same { Ok((state, outcomes)) } else { Err(Rejection::StateMismatch {}) }
+        if same { Ok(Replayed { state, outcomes }) } else { Err(Rejection::StateMismatch {}) }
     }
 
     /// What the other side's transaction will mean once it is final, or once it releases something of this side's (CH-8).
     fn foreseen(&self, state: &Book, tx: &FrameTx) -> Option<Outcome> {
         match tx {
-            FrameTx::Pay { .. } | FrameTx::HtlcAdd { .. } => Some(Outcome::Final(tx.clone())),
+            FrameTx::Pay { .. } | FrameTx::HtlcAdd { .. } | FrameTx::Settle { .. } => Some(Outcome::Final(tx.clone())),
             FrameTx::HtlcFulfill { id, preimage } => {
                 let key = HtlcKey { side: self.me, id: *id };
                 let htlc = state.htlc(key)?.clone();
@@ -115,15 +128,14 @@ impl Replica {
         }
     }
 
-    fn commit(
+    fn take_frame(
         &mut self,
         head: &mut Book,
         judge: &Judge,
         frame: &Frame,
         signed: Signed,
-        state: Book,
-        outcomes: Vec<Outcome>,
-    ) -> Result<Received, Rejection> {
+        Replayed { state, outcomes }: Replayed,
+    ) -> Vec<Outcome> {
         // CH-8: what this side signed so far is without these, or with what they release.
         let signed_before = self.signed_nonce;
         self.give_up();
@@ -145,7 +157,7 @@ impl Replica {
             }
         }
         now.extend(self.ripe(nonce));
-        Ok(Received::Taken(now))
+        now
     }
 
     /// CH-9: right gives up its whole stack and puts its transactions back in order, each as often as it stood there. It owes a frame:
@@ -186,7 +198,7 @@ impl Replica {
         let mut book = head.clone();
         let mut kept = VecDeque::new();
         for draft in std::mem::take(&mut self.draft) {
-            let fits = judge.proposes(self, &book, &draft.tx).and_then(|()| book.apply(self.me, &draft.tx));
+            let fits = judge.proposes(self.me, &book, &draft.tx).and_then(|()| book.apply(self.me, &draft.tx));
             match fits {
                 Ok(()) => kept.push_back(draft),
                 Err(reason) => {
@@ -217,6 +229,17 @@ impl Replica {
         ripe.into_iter().map(|pending| pending.outcome).collect()
     }
 
+    /// What an acknowledgement would lead to: `Ok` when it settles a frame of the stack.
+    ///
+    /// # Errors
+    /// As [`Replica::receive_ack`].
+    pub fn check_ack(&self, proof: &ChannelProof) -> Result<(), Rejection> {
+        let proposal = self.stack.iter().find(|proposal| proposal.proof.frame == proof.frame);
+        let ours = proposal.map(|proposal| proposal.proof).ok_or(Rejection::StaleFrame {})?;
+        let theirs = ChannelProof { board_epoch: ours.board_epoch, ..*proof };
+        if ours == theirs { Ok(()) } else { Err(Rejection::MalformedFrame {}) }
+    }
+
     /// The other side's signature on one of this side's frames, which settles all frames before it too.
     ///
     /// # Errors
@@ -227,11 +250,7 @@ impl Replica {
             let again = signed.proof.frame == self.frame;
             return if again { Ok(Received::Again) } else { Err(Rejection::StaleFrame {}) };
         };
-        let ours = self.stack.get(place).map(|proposal| proposal.proof);
-        let theirs = xln_types::ChannelProof { board_epoch: ours.map_or(0, |ours| ours.board_epoch), ..signed.proof };
-        if ours != Some(theirs) {
-            return Err(Rejection::MalformedFrame {});
-        }
+        self.check_ack(&signed.proof)?;
         let mut outcomes = Vec::new();
         for proposal in self.stack.drain(..=place) {
             for tx in proposal.frame.txs {

@@ -85,6 +85,8 @@ impl Image {
                 Input::Transaction(tx) => server.apply_transaction(at, tx)?,
                 Input::Fact(fact) => server.apply_fact(at, fact)?,
                 Input::Command(command) => server.apply_command(at, command)?,
+                Input::Peer(message) => server.apply_peer(at, message)?,
+                Input::Frames => server.apply_frames(at),
             }
             Err(Rejection::HubOnly {})
         });

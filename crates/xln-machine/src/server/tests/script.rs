@@ -170,7 +170,9 @@ fn body(hub: &Hub, words: &Words<'_>) -> Body {
         "pay" => {
             let AssetAmount { asset, amount } = at(3);
             let memo = Blob(vec![b'm'; usize::try_from(words.number("memo", 0)).expect("small")]);
-            let route = words.after("route").map(entity).into_iter().collect();
+            let hops = |to| vec![tx::RouteHop { entity: entity(to), fee: Amount::ZERO }];
+            let route = |to| tx::Route { hashlock: xln_types::Hash([7; 32]), deadline_s: 0, hops: hops(to) };
+            let route = words.after("route").map(route).into_iter().collect();
             tx::DirectPayment { asset, amount, memo, route }.into()
         }
         "deposit" => tx::Deposit { asset: at(2).asset, amount: at(2).amount }.into(),

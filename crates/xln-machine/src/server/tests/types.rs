@@ -22,7 +22,7 @@ fn later(hub: &Hub) -> Vec<Body> {
         tx::Resume { nonce: 1 }.into(),
         tx::HtlcCreate { channel, asset, amount, hashlock: hash, expires_at_s, onion: Blob::default() }.into(),
         tx::HtlcFulfill { channel, id: 0, preimage: hash }.into(),
-        tx::HtlcCancel { channel, id: 0, reason: Blob::default() }.into(),
+        tx::HtlcCancel { channel, side: xln_types::Side::Left, id: 0, reason: Blob::default() }.into(),
         tx::CreateProposal { action: TxType::Withdraw, data: Blob::default(), expires_at_s }.into(),
         tx::VoteProposal { proposal: hash, support: 1 }.into(),
         tx::ExecuteProposal { proposal: hash }.into(),

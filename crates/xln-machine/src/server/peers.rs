@@ -1,0 +1,524 @@
+//! Channels whose other side is on another node: entities that act elsewhere, openings, frames that arrive and frames that leave.
+//! Frames themselves are the [`Replica`]'s; here they meet the rest of the state.
+//!
+//! Laws: **CH-6**, **CH-9**, **CH-11** (consent to an opening), **CH-15** (what is signed is in the log first), **N-5** (an introduced
+//! entity's id is the hash of its board).
+
+use super::apply::Effect;
+use super::htlcs::Todo;
+use super::journal::Undo;
+use super::state::Server;
+use crate::arena::Handle;
+use crate::channel::replica::{Checked, Judge, Received, Replica, Signed};
+use crate::channel::state::Head;
+use crate::channel::{self, Action, Channel, ChannelStatus};
+use crate::entity::{self, Entity, EntityRecord};
+use crate::machine::At;
+use crate::signer::Signer;
+use xln_crypto::{VerifiedMessage, derive};
+use xln_types::codec::Blob;
+use xln_types::tx::{AcceptChannel, CHANNEL_ASSETS_MAX};
+use xln_types::{Board, ChannelProof, EntityId, Event, Frame, FrameTx, PeerMessage, Rejection, Side, SignerId};
+
+/// Most channels with one other node.
+pub const CHANNELS_A_NODE_MAX: usize = 1 << 20;
+/// Most openings of one node that wait for consent here.
+pub const OFFERS_A_NODE_MAX: usize = 1024;
+/// Most entities of other nodes that are known here.
+pub const INTRODUCED_MAX: usize = 1 << 20;
+
+/// The epoch of every board that hasn't rotated yet.
+const FOUNDING_EPOCH: u64 = 0;
+
+/// What the door does with a peer's message before it is logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerVerdict {
+    /// It changes something: log it and apply it.
+    Take,
+    /// It is known; this is said again.
+    Again(Effect),
+    /// It changes nothing, for this reason.
+    Refuse(Rejection),
+}
+
+impl Server {
+    /// By what frames and HTLCs are judged now (CH-6, HT-2).
+    pub(super) fn judge(&self, now_ms: u64) -> Judge {
+        Judge { now_ms, chain_s: self.record.chain_time_s, chain_block: self.record.cursor.block }
+    }
+
+    /// The node on which an entity acts; `None`: this one, or it isn't known.
+    pub fn node_of(&self, entity: EntityId) -> Option<EntityId> {
+        self.nodes.get(&entity).copied()
+    }
+
+    /// True when somebody else than this node acts for the entity.
+    pub(super) fn is_remote(&self, entity: Handle<Entity>) -> bool {
+        self.nodes.contains_key(&self.entities.at(entity).record.id)
+    }
+
+    /// N-5: an entity on another node becomes known by its founding board.
+    pub(super) fn introduce(
+        &mut self,
+        at: At,
+        node: EntityId,
+        board: &Board,
+        public_key: &Blob,
+    ) -> Result<(), Rejection> {
+        let member = board.sole_member().filter(|_| board.is_valid()).ok_or(Rejection::InvalidBoard {})?;
+        let id = derive::entity_id(board);
+        if let Ok(handle) = self.known_entity(id) {
+            // Told again: nothing is new. An entity doesn't move from node to node, nor away from here.
+            let same = self.is_remote(handle) && self.node_of(id) == Some(node);
+            return if same { Ok(()) } else { Err(Rejection::AlreadyExists {}) };
+        }
+        if node == self.hub_id() || member == SignerId::ZERO {
+            return Err(Rejection::InvalidBoard {});
+        }
+        if INTRODUCED_MAX <= self.nodes.len() {
+            return Err(Rejection::TooLarge { limit: INTRODUCED_MAX as u64 });
+        }
+        if self.signer_index.get(&member).is_none() {
+            self.add_signer(Signer {
+                id: member,
+                public_key: public_key.clone(),
+                owner: member.address(),
+                hosted: 0,
+                nonce: 0,
+                next_salt: 0,
+                entities: 0,
+                created_s: at.now_s(),
+                metadata: Blob::default(),
+            });
+        }
+        let record = EntityRecord {
+            id,
+            signer: member,
+            board: board.clone(),
+            nonce: 0,
+            channels: 0,
+            channels_open: 0,
+            accepts_free: 0,
+            created_s: at.now_s(),
+        };
+        self.add_entity(Entity { record, metadata: Blob::default(), policies: Vec::new(), deleted: false });
+        self.nodes.insert(id, node);
+        self.journal.undos.push(Undo::Node(id, None));
+        self.journal.events.push(Event::EntityIntroduced { entity: id, node });
+        Ok(())
+    }
+
+    /// Puts a replica beside a channel's book: its other side is on another node.
+    pub(super) fn attach_replica(&mut self, handle: Handle<Channel>, me: Side) -> Result<(), Rejection> {
+        let head = self.channels.at(handle).head;
+        let remote = head.entity(me.other());
+        let node = self.node_of(remote).ok_or(Rejection::NotAPeer {})?;
+        let count = self.node_channels.get(&node).map_or(0, std::collections::BTreeSet::len);
+        if CHANNELS_A_NODE_MAX <= count {
+            return Err(Rejection::StackFull { limit: CHANNELS_A_NODE_MAX as u64 });
+        }
+        let remote = self.known_entity(remote)?;
+        let signer = self.entities.at(remote).record.board.sole_member().ok_or(Rejection::InvalidBoard {})?;
+        self.channels.at_mut(handle).replica = Some(Box::new(Replica::new(head.id, me, node, signer)));
+        self.node_channels.entry(node).or_default().insert(handle);
+        self.journal.undos.push(Undo::Replica(handle, None));
+        Ok(())
+    }
+
+    /// This side's transaction waits for the turn's frame. The last step of whatever asks for it: nothing after it may fail.
+    ///
+    /// # Errors
+    /// As [`Replica::draft`].
+    pub(super) fn draft(&mut self, at: At, handle: Handle<Channel>, tx: FrameTx) -> Result<(), Rejection> {
+        let judge = self.judge(at.now_ms);
+        let channel = self.channels.at_mut(handle);
+        let replica = channel.replica.as_mut().ok_or(Rejection::NotAPeer {})?;
+        let before = replica.record();
+        replica.draft(&channel.book, &judge, tx)?;
+        self.journal.undos.push(Undo::Replica(handle, Some(before)));
+        self.speakers.insert(handle);
+        self.recount(handle);
+        Ok(())
+    }
+
+    /// What another node said.
+    pub(super) fn apply_peer(&mut self, at: At, verified: &VerifiedMessage) -> Result<(), Rejection> {
+        match verified.message() {
+            PeerMessage::Frame { frame, proof, signature, intro } => {
+                let signed = Signed { proof: *proof, signature: signature.clone() };
+                match self.channel_index.get(&frame.channel) {
+                    Some(handle) => self.take_frame(at, handle, verified, frame, signed),
+                    None => self.take_opening(at, verified, frame, signed, intro),
+                }
+            }
+            PeerMessage::Ack { proof, signature } => {
+                let signed = Signed { proof: *proof, signature: signature.clone() };
+                self.take_ack(at, verified, signed)
+            }
+            PeerMessage::ForChain { channel, counter, valid_until_s, signature } => {
+                let handle = self.peer_channel(verified, *channel)?;
+                self.take_chain_signature(at, handle, *counter, *valid_until_s, signature)
+            }
+            PeerMessage::Refused { .. } => Err(Rejection::StaleFrame {}),
+        }
+    }
+
+    /// The channel that a message is about, if that node speaks for its other side.
+    fn peer_channel(&self, verified: &VerifiedMessage, id: xln_types::ChannelId) -> Result<Handle<Channel>, Rejection> {
+        let handle = self.channel_index.get(&id).ok_or(Rejection::UnknownChannel {})?;
+        let replica = self.channels.at(handle).replica.as_ref().ok_or(Rejection::NotAPeer {})?;
+        if replica.node == verified.node() { Ok(handle) } else { Err(Rejection::NotAPeer {}) }
+    }
+
+    fn signed_by_peer(
+        &self,
+        verified: &VerifiedMessage,
+        id: xln_types::ChannelId,
+    ) -> Result<Handle<Channel>, Rejection> {
+        let handle = self.peer_channel(verified, id)?;
+        let remote = self.channels.at(handle).replica.as_ref().map(|replica| replica.remote);
+        if remote == Some(verified.signer()) { Ok(handle) } else { Err(Rejection::NotAuthorized {}) }
+    }
+
+    /// Whether a message changes anything, asked before it is logged.
+    pub fn admit_peer(&self, now_ms: u64, verified: &VerifiedMessage) -> PeerVerdict {
+        match self.judge_message(now_ms, verified) {
+            Ok(None) => PeerVerdict::Take,
+            Ok(Some(effect)) => PeerVerdict::Again(effect),
+            Err(reason) => PeerVerdict::Refuse(reason),
+        }
+    }
+
+    fn judge_message(&self, now_ms: u64, verified: &VerifiedMessage) -> Result<Option<Effect>, Rejection> {
+        match verified.message() {
+            PeerMessage::Frame { frame, proof, signature, intro } => {
+                if self.channel_index.get(&frame.channel).is_none() {
+                    return self.check_opening(verified, frame, intro).map(|_| None);
+                }
+                let handle = self.signed_by_peer(verified, frame.channel)?;
+                let channel = self.channels.at(handle);
+                let replica = channel.replica.as_ref().ok_or(Rejection::NotAPeer {})?;
+                if replica.offered.is_some() {
+                    return Err(Rejection::StaleFrame {});
+                }
+                let signed = Signed { proof: *proof, signature: signature.clone() };
+                match replica.check_frame(&channel.book, &self.judge(now_ms), frame, &signed)? {
+                    Checked::Again => Ok(self.acknowledge(handle)),
+                    Checked::Equivocation if replica.equivocation.is_some() => Err(Rejection::Equivocation {}),
+                    Checked::Crossed if replica.yielding_since_ms.is_some() => Err(Rejection::StaleFrame {}),
+                    Checked::New(_) | Checked::Crossed | Checked::Equivocation => Ok(None),
+                }
+            }
+            PeerMessage::Ack { proof, .. } => {
+                let handle = self.signed_by_peer(verified, proof.channel)?;
+                let replica = self.channels.at(handle).replica.as_ref().ok_or(Rejection::NotAPeer {})?;
+                replica.check_ack(proof).map(|()| None)
+            }
+            PeerMessage::ForChain { channel, counter, .. } => {
+                let handle = self.peer_channel(verified, *channel)?;
+                self.expects_chain_signature(handle, *counter).map(|()| None)
+            }
+            PeerMessage::Refused { reason, .. } => Err(reason.clone()),
+        }
+    }
+
+    fn take_frame(
+        &mut self,
+        at: At,
+        handle: Handle<Channel>,
+        verified: &VerifiedMessage,
+        frame: &Frame,
+        signed: Signed,
+    ) -> Result<(), Rejection> {
+        self.signed_by_peer(verified, frame.channel)?;
+        let judge = self.judge(at.now_ms);
+        let channel = self.channels.at_mut(handle);
+        let replica = channel.replica.as_mut().ok_or(Rejection::NotAPeer {})?;
+        if replica.offered.is_some() {
+            return Err(Rejection::StaleFrame {});
+        }
+        let (before, record) = (channel.book.clone(), replica.record());
+        let received = replica.receive_frame(&mut channel.book, &judge, frame, signed);
+        self.journal.undos.push(Undo::Replica(handle, Some(record)));
+        match received? {
+            Received::Again => self.journal.effects.extend(self.acknowledge(handle)),
+            Received::Crossed => {}
+            Received::Taken(outcomes) => {
+                self.follow_book(handle, &before);
+                self.journal.effects.extend(self.acknowledge(handle));
+                self.agreed(at, handle, outcomes);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_ack(&mut self, at: At, verified: &VerifiedMessage, signed: Signed) -> Result<(), Rejection> {
+        let handle = self.signed_by_peer(verified, signed.proof.channel)?;
+        let channel = self.channels.at_mut(handle);
+        let replica = channel.replica.as_mut().ok_or(Rejection::NotAPeer {})?;
+        let (before, record) = (channel.book.clone(), replica.record());
+        let received = replica.receive_ack(&mut channel.book, signed)?;
+        self.journal.undos.push(Undo::Replica(handle, Some(record)));
+        if let Received::Taken(outcomes) = received {
+            self.follow_book(handle, &before);
+            self.agreed(at, handle, outcomes);
+        }
+        Ok(())
+    }
+
+    /// Both sides have signed a frame more.
+    fn agreed(&mut self, at: At, handle: Handle<Channel>, outcomes: Vec<channel::replica::Outcome>) {
+        let channel = self.channels.at(handle);
+        let (head, replica) = (channel.head, channel.replica.as_deref());
+        let (height, nonce) = replica.map_or((0, 0), |replica| (replica.height, replica.nonce));
+        let (channel, left, right) = (head.id, head.left, head.right);
+        self.journal.events.push(Event::FrameAgreed { channel, left, right, height, nonce });
+        if replica.is_some_and(|replica| replica.owes || !replica.draft.is_empty()) {
+            self.speakers.insert(handle);
+        }
+        self.recount(handle);
+        self.draft_facts(at, handle);
+        self.todo.extend(outcomes.into_iter().map(|outcome| Todo::Outcome(handle, outcome)));
+    }
+
+    /// This side's signature on the head, as an effect.
+    fn acknowledge(&self, handle: Handle<Channel>) -> Option<Effect> {
+        let channel = self.channels.at(handle);
+        let replica = channel.replica.as_ref()?;
+        let proof: ChannelProof = replica.acknowledgement(FOUNDING_EPOCH)?;
+        let message = Box::new(PeerMessage::Ack { proof, signature: Blob::default() });
+        Some(Effect::Tell { node: replica.node, signer: self.own_signer(channel), message })
+    }
+
+    /// Who signs for this side.
+    pub(super) fn own_signer(&self, channel: &Channel) -> SignerId {
+        let own = channel.replica.as_ref().map(|replica| channel.head.entity(replica.me));
+        let entity = own.and_then(|own| self.entity_handle(own));
+        let member = entity.and_then(|entity| self.entities.at(entity).record.board.sole_member());
+        member.unwrap_or(SignerId::ZERO)
+    }
+
+    fn proposal_effect(&self, channel: &Channel, proposal: &channel::replica::Proposal) -> Option<Effect> {
+        let replica = channel.replica.as_ref()?;
+        let own = self.entity(channel.head.entity(replica.me))?;
+        let intro = if proposal.frame.height == 1 { vec![own.record.board.clone()] } else { Vec::new() };
+        let message = PeerMessage::Frame {
+            frame: proposal.frame.clone(),
+            proof: proposal.proof,
+            signature: Blob::default(),
+            intro,
+        };
+        Some(Effect::Tell { node: replica.node, signer: self.own_signer(channel), message: Box::new(message) })
+    }
+
+    /// True while frames could close.
+    pub fn wants_frames(&self, now_ms: u64) -> bool {
+        let may = |handle: &Handle<Channel>| {
+            self.channels.at(*handle).replica.as_ref().is_some_and(|replica| replica.may_propose(now_ms))
+        };
+        self.speakers.iter().chain(&self.yielders).any(may)
+    }
+
+    /// The turn's end: frames close over what was drafted.
+    pub(super) fn apply_frames(&mut self, at: At) {
+        let judge = self.judge(at.now_ms);
+        for handle in std::mem::take(&mut self.speakers) {
+            let channel = self.channels.at_mut(handle);
+            let Some(replica) = channel.replica.as_mut() else { continue };
+            let record = replica.record();
+            let dropped = replica.sweep(&channel.book, &judge);
+            let mut closed = Vec::new();
+            while let Some(proposal) = replica.propose(&channel.book, &judge, FOUNDING_EPOCH) {
+                closed.push(proposal.clone());
+            }
+            // CH-9: one that yields is asked again when its patience has ended; others when something arrives for them.
+            let yields = replica.yielding_since_ms.is_some() && !replica.draft.is_empty();
+            if yields {
+                self.yielders.insert(handle);
+            }
+            self.journal.undos.push(Undo::Replica(handle, Some(record)));
+            let effects: Vec<Effect> =
+                closed.iter().filter_map(|proposal| self.proposal_effect(self.channels.at(handle), proposal)).collect();
+            self.journal.effects.extend(effects);
+            self.todo.extend(dropped.into_iter().map(|outcome| Todo::Outcome(handle, outcome)));
+            self.recount(handle);
+        }
+    }
+
+    /// CH-9: channels that have yielded long enough speak again.
+    pub(super) fn end_patience(&mut self, now_ms: u64) {
+        if self.yielders.is_empty() {
+            return;
+        }
+        let channels = &self.channels;
+        let patient = |handle: &Handle<Channel>| {
+            channels.at(*handle).replica.as_ref().is_some_and(|replica| !replica.may_propose(now_ms))
+        };
+        let (waiting, ready) = std::mem::take(&mut self.yielders).into_iter().partition(patient);
+        self.yielders = waiting;
+        let ready: std::collections::BTreeSet<_> = ready;
+        self.speakers.extend(ready);
+    }
+
+    /// What this node has signed for another and wasn't acknowledged: said again after a reconnection, byte for byte (CH-10).
+    pub fn outstanding(&self, node: EntityId) -> Vec<Effect> {
+        let handles = self.node_channels.get(&node).into_iter().flatten();
+        let stacks = handles.map(|handle| self.channels.at(*handle)).flat_map(|channel| {
+            let proposals = channel.replica.iter().flat_map(|replica| replica.stack.iter());
+            proposals.filter_map(|proposal| self.proposal_effect(channel, proposal))
+        });
+        stacks.collect()
+    }
+
+    /// The nodes with which there are channels.
+    pub fn peer_nodes(&self) -> impl Iterator<Item = EntityId> + '_ {
+        self.node_channels.keys().copied()
+    }
+
+    /// Whether a stranger's first frame opens a channel that may exist here: with whom.
+    fn check_opening(
+        &self,
+        verified: &VerifiedMessage,
+        frame: &Frame,
+        intro: &[Board],
+    ) -> Result<(EntityId, Handle<Entity>), Rejection> {
+        let ([board], [FrameTx::Open { peer, .. }]) = (intro, frame.txs.as_slice()) else {
+            return Err(Rejection::UnknownChannel {});
+        };
+        let proposer = derive::entity_id(board);
+        let own = self.known_entity(*peer)?;
+        if self.is_remote(own) || proposer == *peer {
+            return Err(Rejection::NotHere {});
+        }
+        // The hub signs for those whose keys it holds; others sign for themselves.
+        if !self.is_hosted(own) {
+            return Err(Rejection::NotHosted {});
+        }
+        if board.sole_member() != Some(verified.signer()) {
+            return Err(Rejection::NotAuthorized {});
+        }
+        if let Ok(known) = self.known_entity(proposer)
+            && (!self.is_remote(known) || self.node_of(proposer) != Some(verified.node()))
+        {
+            return Err(Rejection::NotHere {});
+        }
+        let by = if proposer < *peer { Side::Left } else { Side::Right };
+        let (left, right) = by.pick((proposer, *peer), (*peer, proposer));
+        let id = derive::channel_id(self.genesis.chain_id, self.genesis.depositary, left, right, 0);
+        if id != frame.channel || by != frame.by || frame.height != 1 || frame.previous != xln_types::Hash::ZERO {
+            return Err(Rejection::MalformedFrame {});
+        }
+        let offered = |handle: &&Handle<Channel>| self.channels.at(**handle).head.status == ChannelStatus::Pending;
+        let waiting = self.node_channels.get(&verified.node()).map_or(0, |all| {
+            // Offers are few or refused: a node with many open channels is not counted through.
+            if all.len() < OFFERS_A_NODE_MAX {
+                0
+            } else {
+                all.iter().rev().take(OFFERS_A_NODE_MAX).filter(offered).count()
+            }
+        });
+        if OFFERS_A_NODE_MAX <= waiting {
+            return Err(Rejection::StackFull { limit: OFFERS_A_NODE_MAX as u64 });
+        }
+        Ok((proposer, own))
+    }
+
+    /// CH-11: a channel is offered by an entity on another node.
+    fn take_opening(
+        &mut self,
+        at: At,
+        verified: &VerifiedMessage,
+        frame: &Frame,
+        signed: Signed,
+        intro: &[Board],
+    ) -> Result<(), Rejection> {
+        let (proposer, own) = self.check_opening(verified, frame, intro)?;
+        let ([board], [FrameTx::Open { dispute_window_s, requested, .. }]) = (intro, frame.txs.as_slice()) else {
+            return Err(Rejection::UnknownChannel {});
+        };
+        self.introduce(at, verified.node(), board, &Blob::default())?;
+        let own_id = self.entities.at(own).record.id;
+        let (left, right) = frame.by.pick((proposer, own_id), (own_id, proposer));
+        let head = Head {
+            id: frame.channel,
+            left,
+            right,
+            epoch: 0,
+            status: ChannelStatus::Pending,
+            opener: frame.by,
+            accepted: 0,
+            awaited: 0,
+            dispute_window_s: *dispute_window_s,
+            settle_counter: 0,
+            created_s: at.now_s(),
+        };
+        let remote = self.known_entity(proposer)?;
+        let (left_handle, right_handle) = frame.by.pick((remote, own), (own, remote));
+        let signer = self.entities.at(left_handle).record.signer;
+        let handle = self.add_channel(Channel::new(signer, head), left_handle, right_handle);
+        for side in [own, remote] {
+            self.step_entity(at, side, &entity::Message::ChannelAdded)?;
+        }
+        self.attach_replica(handle, frame.by.other())?;
+        self.journal.events.push(Event::ChannelStatus { channel: head.id, left, right, status: 0 });
+        let judge = self.judge(at.now_ms);
+        let channel = self.channels.at_mut(handle);
+        let Some(replica) = channel.replica.as_mut() else { return Err(Rejection::NotAPeer {}) };
+        // What can't be taken is refused now, not when somebody consents.
+        replica.check_frame(&channel.book, &judge, frame, &signed)?;
+        replica.offered = Some(Box::new((frame.clone(), signed)));
+        // DESIGN 8: a policy may accept only what costs the entity nothing.
+        if self.entities.at(own).record.accepts_free == 1 && requested.is_empty() {
+            self.consent(at, handle)?;
+        }
+        Ok(())
+    }
+
+    /// This side takes the first frame: the channel opens.
+    fn consent(&mut self, at: At, handle: Handle<Channel>) -> Result<(), Rejection> {
+        let judge = self.judge(at.now_ms);
+        let channel = self.channels.at_mut(handle);
+        let replica = channel.replica.as_mut().ok_or(Rejection::NotAPeer {})?;
+        let offered = replica.offered.as_deref().ok_or(Rejection::NotYoursToAccept {})?.clone();
+        let (before, record, me) = (channel.book.clone(), replica.record(), replica.me);
+        let (frame, signed) = offered;
+        // Looked at first, so that a refusal leaves the offer as it was.
+        replica.check_frame(&channel.book, &judge, &frame, &signed)?;
+        let received = replica.receive_frame(&mut channel.book, &judge, &frame, signed)?;
+        replica.offered = None;
+        self.journal.undos.push(Undo::Replica(handle, Some(record)));
+        self.follow_book(handle, &before);
+        self.step_channel(at, handle, &channel::Message { by: me, action: Action::Accept })?;
+        self.journal.effects.extend(self.acknowledge(handle));
+        if let Received::Taken(outcomes) = received {
+            self.agreed(at, handle, outcomes);
+        }
+        Ok(())
+    }
+
+    /// B's own consent, with what it grants in a frame of its own.
+    pub(super) fn accept_remote(
+        &mut self,
+        at: At,
+        handle: Handle<Channel>,
+        body: &AcceptChannel,
+    ) -> Result<(), Rejection> {
+        let replica = self.channels.at(handle).replica.as_deref();
+        let offered = replica.and_then(|replica| replica.offered.as_deref()).map(|(frame, _)| frame.txs.as_slice());
+        let listed = match offered {
+            Some([FrameTx::Open { grants, .. }]) => grants.len(),
+            _ => 0,
+        };
+        if CHANNEL_ASSETS_MAX < listed.saturating_add(body.grants.len()) {
+            return Err(Rejection::TooManyAssets { limit: CHANNEL_ASSETS_MAX as u64 });
+        }
+        for grant in &body.grants {
+            self.may_grant(handle, grant.asset, grant.amount)?;
+        }
+        self.consent(at, handle)?;
+        for grant in &body.grants {
+            self.draft(at, handle, FrameTx::Credit { asset: grant.asset, granted: grant.amount })?;
+        }
+        Ok(())
+    }
+}
