@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+
 import {ChannelEvidence, ChannelProof, Htlc, Offdelta, Seal, SealedPath} from "../src/ChannelEvidence.sol";
 
 /// @notice The library as a contract would use it: its arguments come as calldata.
@@ -64,5 +66,10 @@ contract EvidenceHarness {
         returns (bytes32)
     {
         return ChannelEvidence.listRoot(leaf, index, count, path);
+    }
+
+    /// @dev As the library recovers.
+    function recover(bytes32 digest, bytes calldata signature) external pure returns (address) {
+        return ECDSA.recoverCalldata(digest, signature);
     }
 }
