@@ -20,8 +20,11 @@ use std::path::{Path, PathBuf};
 use xln_crypto::{keccak256, secp};
 use xln_types::{Address, Hash};
 
-/// Each file, and what makes it.
-const FILES: [(&str, fn() -> Value); 9] = [
+/// A file's name, and what makes it.
+type File = (&'static str, fn() -> Value);
+
+/// Each file.
+const FILES: [File; 9] = [
     ("capacity.json", capacity::file),
     ("codec.json", codec::file),
     ("evidence.json", evidence::file),
@@ -61,6 +64,7 @@ fn the_committed_vectors_are_the_codes() {
 
 /// A file: what it is about, what has to come out, and what has to be refused.
 fn document(about: &str, cases: Vec<Value>, refused: Vec<Value>) -> Value {
+    let (cases, refused) = (Value::from(cases), Value::from(refused));
     json!({ "about": about, "cases": cases, "refused": refused })
 }
 
