@@ -16,6 +16,15 @@ interface Vm {
     function eip712HashTypedData(string calldata json) external pure returns (bytes32);
     function toString(bytes32 value) external pure returns (string memory);
     function toString(address value) external pure returns (string memory);
+    function toString(uint256 value) external pure returns (string memory);
+    function readFile(string calldata path) external view returns (string memory);
+    function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
+    function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
+    function parseJsonInt(string calldata json, string calldata key) external pure returns (int256);
+    function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);
+    function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
+    function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
+    function parseJsonBytes32Array(string calldata json, string calldata key) external pure returns (bytes32[] memory);
 }
 
 /// @notice What every test shares: the cheatcodes and equality that shows both numbers.

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Writes artifacts/{Depositary,EntityProvider,DevToken}.json, which are committed so that cargo alone builds the program.
+// Writes artifacts/*.json, one for each of CONTRACTS, which are committed so that cargo alone builds the program.
 //
 //   node tools/artifacts.js            compile src/ afresh and write
 //   node tools/artifacts.js --check    compile src/ afresh and compare; exit 1 on a difference
@@ -15,7 +15,12 @@ const fs = require("node:fs");
 const path = require("node:path");
 
 const ROOT = path.join(__dirname, "..");
-const CONTRACTS = { Depositary: "Depositary.sol", DevToken: "DevToken.sol", EntityProvider: "EntityProvider.sol" };
+const CONTRACTS = {
+  ChannelEvidence: "ChannelEvidence.sol",
+  Depositary: "Depositary.sol",
+  DevToken: "DevToken.sol",
+  EntityProvider: "EntityProvider.sol",
+};
 /// The lines of foundry.toml on which the bytecode depends.
 const SETTINGS = ["bytecode_hash", "cbor_metadata", "evm_version", "optimizer", "optimizer_runs", "via_ir"];
 

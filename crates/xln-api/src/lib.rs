@@ -5,7 +5,7 @@
 //! No rule about money lives here: the core refuses with typed rejections, and [`error`] says what code each gets.
 //!
 //! Laws: **N-2** numbers in JSON ([`text`], `params`); **TX-5** rejections keep their numbers ([`error`]); **TX-6** receipts can be
-//! proven offline ([`proof`]).
+//! proven offline ([`proof`]), and so can the state of a channel (**CH-7**, [`evidence`]).
 //!
 //! Binary frames carry `[id, method number, params]` as RLP, see [`ws`].
 //!
@@ -19,6 +19,7 @@ mod call;
 mod directory;
 pub mod error;
 pub mod events;
+pub mod evidence;
 mod idempotency;
 pub mod limits;
 mod method;

@@ -111,6 +111,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
 }
 
 /// A struct in JSON: an object, never a list.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
 pub(crate) struct Object<T>(pub(crate) T);
 
 struct ObjectVisitor<T>(PhantomData<T>);

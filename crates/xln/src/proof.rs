@@ -1,5 +1,5 @@
 //! `xln proof`: fetches what proves a receipt or a record, and checks it offline, with nothing but the file and the hub's address
-//! (**TX-6**, **ST-2**).
+//! (**TX-6**, **ST-2**); checks the evidence of a channel's state against its signer's (**CH-7**).
 
 use crate::failure::Failure;
 use crate::show;
@@ -8,8 +8,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use xln_api::proof::{ProofFile, Proven, Subject};
-use xln_types::Address;
+use xln_api::evidence::OfflineProof;
+use xln_api::proof::{Proven, Subject};
+use xln_types::{Address, Evidence, EvidenceAuthority};
 
 /// Longest proof file that is read.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -19,7 +20,7 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 pub(crate) enum Proof {
     /// Fetches the proof of a sealed transaction by its hash, or of a state record by its path.
     Get(Get),
-    /// Checks a proof file. Needs no network.
+    /// Checks a proof file, or the evidence of a channel's state. Needs no network.
     Verify(Verify),
 }
 
@@ -38,10 +39,10 @@ pub(crate) struct Get {
 /// The options of `xln proof verify`.
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// The file that `xln proof get` wrote.
+    /// The file that `xln proof get` wrote, or that `channel.proof` answered.
     file: PathBuf,
-    /// The address of the hub's signer, from a source that you trust.
-    #[arg(long)]
+    /// The address of the hub's signer, or of whoever signed the channel's state, from a source that you trust.
+    #[arg(long, visible_alias = "signer")]
     hub: String,
     /// Print JSON.
     #[arg(long)]
@@ -75,15 +76,13 @@ async fn fetch(get: Get) -> Result<(), Failure> {
 fn check(verify: &Verify) -> Result<(), Failure> {
     let hub: Address = verify.hub.parse().map_err(|error| Failure::Usage(format!("--hub {}: {error}", verify.hub)))?;
     let outcome = read(&verify.file)?;
-    let outcome = outcome.and_then(|file| file.verify(hub).map_err(|error| error.to_string()));
-    match outcome {
-        Ok(proven) => {
-            let answer = shown(&proven);
+    match outcome.and_then(|file| answer(&file, hub)) {
+        Ok((answer, who)) => {
             if verify.json {
                 println!("{answer}");
             } else {
                 print!("{}", show::value(&answer));
-                println!("Proven: the hub of {hub} signed this.");
+                println!("Proven: {who} signed this.");
             }
             Ok(())
         }
@@ -96,8 +95,22 @@ fn check(verify: &Verify) -> Result<(), Failure> {
     }
 }
 
+/// What a file proves, and whose word that is.
+fn answer(file: &OfflineProof, signer: Address) -> Result<(Value, String), String> {
+    match file {
+        OfflineProof::Block(file) => {
+            let proven = file.verify(signer).map_err(|error| error.to_string())?;
+            Ok((shown(&proven), format!("the hub of {signer}")))
+        }
+        OfflineProof::Channel(file) => {
+            let evidence = file.verify(signer).map_err(|error| error.to_string())?;
+            Ok((state(&evidence), signer.to_string()))
+        }
+    }
+}
+
 /// A file that can't be read is the world's fault; one that isn't a proof proves nothing.
-fn read(path: &Path) -> Result<Result<ProofFile, String>, Failure> {
+fn read(path: &Path) -> Result<Result<OfflineProof, String>, Failure> {
     let failed = |error: std::io::Error| Failure::World(format!("{}: {error}", path.display()));
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
@@ -106,7 +119,7 @@ fn read(path: &Path) -> Result<Result<ProofFile, String>, Failure> {
     if FILE_BYTES_MAX < bytes.len() as u64 {
         return Ok(Err(format!("malformed: at most {FILE_BYTES_MAX} bytes are read")));
     }
-    Ok(serde_json::from_slice(&bytes).map_err(|error| format!("malformed: {error}")))
+    Ok(OfflineProof::read(&bytes).map_err(|error| format!("malformed: {error}")))
 }
 
 fn shown(proven: &Proven) -> Value {
@@ -133,9 +146,36 @@ fn shown(proven: &Proven) -> Value {
     answer
 }
 
+/// CH-7: the state that was signed.
+fn state(evidence: &Evidence) -> Value {
+    let (proof, htlcs) = (&evidence.proof, &evidence.htlcs);
+    let offdeltas = evidence.offdeltas.iter();
+    json!({
+        "ok": true, "kind": "channel", "chain_id": evidence.chain_id, "depositary": evidence.depositary.to_string(),
+        "channel": proof.channel.to_string(), "signer_entity": evidence.signer_entity.to_string(),
+        "counterparty": evidence.counterparty.to_string(), "epoch": evidence.epoch,
+        "nonce": proof.nonce.to_string(), "by": proof.by.to_string(), "board_epoch": proof.board_epoch,
+        "dispute_window": proof.dispute_window_s, "frame": proof.frame.to_string(),
+        "seal": match &evidence.authority {
+            EvidenceAuthority::Direct { .. } => None,
+            EvidenceAuthority::Sealed { seal, .. } => Some(seal.number.to_string()),
+        },
+        "offdeltas": offdeltas.map(|entry| json!({
+            "asset": entry.asset.to_string(), "offdelta": entry.offdelta.to_string(),
+        })).collect::<Vec<_>>(),
+        "htlcs": htlcs.iter().map(|htlc| json!({
+            "side": htlc.side.to_string(), "id": htlc.id.to_string(), "asset": htlc.asset.to_string(),
+            "amount": htlc.amount.to_string(), "hashlock": htlc.hashlock.to_string(), "expires_at": htlc.expires_at_s,
+        })).collect::<Vec<_>>(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
+    use xln_api::evidence::EvidenceFile;
+    use xln_types::codec::decode;
 
     fn refusal(path: &Path) -> String {
         let read = read(path).expect("readable");
@@ -155,5 +195,49 @@ mod tests {
             assert!(refusal.starts_with("malformed: ") && !refusal.contains("struct"), "{text}: {refusal}");
         }
         assert!(matches!(read(&folder.path().join("none")), Err(Failure::World(_))));
+    }
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        proof: Proof,
+    }
+
+    fn verify(line: &[&str]) -> Result<(), Failure> {
+        let Ok(Line { proof: Proof::Verify(verify) }) = Line::try_parse_from(line) else { panic!("{line:?}") };
+        check(&verify)
+    }
+
+    /// CH-7: a channel's evidence is checked like a receipt's, under either name of the option; what isn't proven is a failed check.
+    #[test]
+    fn a_channels_evidence_is_checked_offline() {
+        let vectors: Value =
+            serde_json::from_str(include_str!("../../../vectors/evidence.json")).expect("the golden vectors");
+        let folder = tempfile::tempdir().expect("a folder");
+        for case in vectors["cases"].as_array().expect("a list") {
+            let rlp: xln_api::text::AsText<xln_api::text::Bytes> =
+                serde_json::from_value(case["rlp"].clone()).expect("hex");
+            let evidence: Evidence = decode(&rlp.0.0).expect("evidence");
+            let path = folder.path().join("evidence.json");
+            let write = |file: &Value| std::fs::write(&path, format!("{file:#}")).expect("writes");
+            let mut file = serde_json::to_value(EvidenceFile::new(&evidence)).expect("JSON");
+            write(&file);
+            let (path, signer) = (path.display().to_string(), case["signer"].as_str().expect("text"));
+            for option in ["--hub", "--signer"] {
+                verify(&["xln", "verify", &path, option, signer]).expect("proven");
+                verify(&["xln", "verify", &path, option, signer, "--json"]).expect("proven");
+            }
+            let other = Address([7; 20]).to_string();
+            let refused = verify(&["xln", "verify", &path, "--signer", &other]);
+            assert!(matches!(refused, Err(Failure::Check(text)) if text.starts_with("not proven: wrong signer")));
+            assert!(matches!(verify(&["xln", "verify", &path, "--signer", "me"]), Err(Failure::Usage(_))));
+            let shown = state(&evidence);
+            assert_eq!(shown["nonce"], "17");
+            assert_eq!(shown["seal"].as_str(), file["sealed"]["seal"]["number"].as_str());
+            assert_eq!(shown["htlcs"].as_array().map(Vec::len), Some(evidence.htlcs.len()));
+            file["proof"]["nonce"] = "18".into();
+            write(&file);
+            assert!(matches!(verify(&["xln", "verify", &path, "--signer", signer]), Err(Failure::Check(_))));
+        }
     }
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod client;
 mod double;
 mod events;
+mod evidence;
 mod flow;
 mod frames;
 mod lists;
