@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::peer::bucket::Allowance;
 
 /// Most bytes that wait in one session's outbox.
@@ -18,9 +20,9 @@ pub struct PeerLimits {
     pub handshake_timeout_ms: u64,
     /// A side that has written nothing for so long says that it is alive.
     pub heartbeat_ms: u64,
-    /// Silence after which the peer counts as gone; several heart-beats of the peer's.
+    /// Silence after which the peer counts as gone; several heart-beats of the peer's. Any byte breaks it.
     pub idle_timeout_ms: u64,
-    /// How long a write may wait for the peer to read.
+    /// How long a write may wait without the peer reading a byte.
     pub write_timeout_ms: u64,
     /// How long a stop waits for queued messages to be written.
     pub drain_timeout_ms: u64,
@@ -34,9 +36,11 @@ pub struct PeerLimits {
     pub messages: Allowance,
     /// How long a peer may stay above either before it is cut off.
     pub flood_ms_max: u64,
+    /// Inbound connections taken; above it they wait in the kernel, so that handshakes can't take all of a core.
+    pub accepts: Allowance,
     /// Inbound connections at a time, of every kind.
     pub connections_max: usize,
-    /// Those of them that haven't authenticated yet. The one that waits longest makes room for the newest.
+    /// Those of them that haven't authenticated yet. Of the address with the most, the one that waits longest makes room for the newest.
     pub waiting_max: usize,
     /// Inbound connections from one address (IPv6: one /64).
     pub per_address_max: usize,
@@ -67,6 +71,7 @@ impl Default for PeerLimits {
             bytes: Allowance { per_s: 64 << 20, burst: 64 << 20 },
             messages: Allowance { per_s: 50_000, burst: 50_000 },
             flood_ms_max: 10_000,
+            accepts: Allowance { per_s: 500, burst: 500 },
             connections_max: 2_048,
             waiting_max: 64,
             per_address_max: 32,
@@ -83,4 +88,9 @@ impl Default for PeerLimits {
 /// A setting in milliseconds as a duration.
 pub(crate) fn ms(time_ms: u64) -> Duration {
     Duration::from_millis(time_ms.min(TIME_MS_MAX))
+}
+
+/// The clock of a [`Bucket`](crate::peer::bucket::Bucket).
+pub(crate) fn micros_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,8 @@
-//! Inbound connections and their bounds. Who hasn't authenticated waits in the lobby: when it is full, the one that has been there longest
-//! goes, so that a crowd that only holds places can't keep out a peer whose handshake takes milliseconds.
+//! Inbound connections and their bounds. Who hasn't authenticated waits in the lobby. When it is full, one goes: of the address that has
+//! the most there, the one that has been there longest. So a crowd that only holds places can't keep out a peer whose handshake takes
+//! milliseconds, and one that comes anew all the time pushes out its own.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -23,7 +25,7 @@ struct State {
     connections: usize,
     addresses: BTreeMap<IpAddr, usize>,
     /// By arrival. Dropping the sender tells the connection to go.
-    waiting: BTreeMap<u64, oneshot::Sender<()>>,
+    waiting: BTreeMap<u64, (IpAddr, oneshot::Sender<()>)>,
 }
 
 /// A connection's place; free again when dropped.
@@ -58,15 +60,27 @@ impl Lobby {
         }
         if self.connections_max <= state.connections || self.waiting_max <= state.waiting.len() {
             // Its connection is counted until its task has dropped it: for a moment there is one more.
-            state.waiting.pop_first()?;
+            state.evict()?;
         }
         state.last += 1;
         state.connections += 1;
         *state.addresses.entry(address).or_default() += 1;
         let number = state.last;
         let (evict, evicted) = oneshot::channel();
-        state.waiting.insert(number, evict);
+        state.waiting.insert(number, (address, evict));
         Some(Ticket { lobby: Arc::clone(self), number, address, evicted: Some(evicted) })
+    }
+}
+
+impl State {
+    /// Tells one that waits to go; `None` if nobody does.
+    fn evict(&mut self) -> Option<()> {
+        let mut crowds: BTreeMap<IpAddr, (usize, Reverse<u64>)> = BTreeMap::new();
+        for (number, (address, _)) in &self.waiting {
+            crowds.entry(*address).or_insert((0, Reverse(*number))).0 += 1;
+        }
+        let (_, Reverse(longest)) = crowds.into_values().max()?;
+        self.waiting.remove(&longest).map(drop)
     }
 }
 
@@ -128,6 +142,17 @@ mod tests {
         tickets[0].evicted().await;
         assert!(!tickets[0].leave_lobby(), "too late");
         assert!(tickets[1].leave_lobby() && tickets[2].leave_lobby());
+    }
+
+    #[tokio::test]
+    async fn a_crowd_pushes_out_its_own() {
+        let lobby = lobby(99, 4, 99);
+        let mut alone = lobby.enter(address(1)).expect("a place");
+        let mut crowd: Vec<Ticket> = (0..20).map(|_| lobby.enter(address(2)).expect("a place")).collect();
+        assert!(alone.leave_lobby(), "longest there, but alone");
+        let stay = crowd.iter_mut().map(Ticket::leave_lobby).collect::<Vec<_>>();
+        assert_eq!(stay.iter().filter(|stays| **stays).count(), 3);
+        assert!(stay[17..].iter().all(|stays| *stays), "the newest");
     }
 
     #[test]

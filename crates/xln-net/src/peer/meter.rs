@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::peer::bucket::{Bucket, Verdict};
-use crate::peer::limits::{HANDSHAKE_BYTES_MAX, PeerLimits};
+use crate::peer::limits::{HANDSHAKE_BYTES_MAX, PeerLimits, micros_since};
 
 /// Read from the socket at a time: TLS asks for 4 KiB, which would cost a system call each.
 const READ_BYTES: usize = 32 << 10;
@@ -81,18 +81,14 @@ impl Metered {
 
     /// The peer has authenticated: from here on its rate is bounded instead of its sum.
     pub(crate) fn authenticated(&mut self, limits: &PeerLimits) -> Arc<Counters> {
-        let now_us = self.now_us();
+        let now_us = micros_since(self.started);
         self.allowed = Allowed::Session(Bucket::new(limits.bytes, limits.flood_ms_max, now_us));
         Arc::clone(&self.counters)
     }
 
-    fn now_us(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
     /// Counts what was just read.
     fn charge(&mut self, bytes: usize) -> io::Result<()> {
-        let now_us = self.now_us();
+        let now_us = micros_since(self.started);
         count(&self.counters.bytes_in, bytes as u64);
         match &mut self.allowed {
             Allowed::Handshake(left) => {

@@ -60,7 +60,7 @@ impl PeerOutbox {
         self.link.lock().bytes
     }
 
-    /// Ends the session; the peer is told why.
+    /// Ends the session; the peer is told why. [`PeerRefusal::Stopping`] lets what is queued go out first.
     pub fn cut(&self, reason: PeerRefusal) {
         self.link.cut(reason);
     }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
+use crate::peer::bucket::{Bucket, Verdict};
 use crate::peer::dialer::{Dial, PeerDialer};
 use crate::peer::handshake::{DialError, Greeter, Met, Socket, farewell};
-use crate::peer::limits::ms;
+use crate::peer::limits::{micros_since, ms};
 use crate::peer::lobby::{Lobby, Ticket};
 use crate::peer::outbox::now_ms;
 use crate::peer::registry::{Candidate, PeerStatus, Place, Registry, SessionId};
@@ -78,12 +79,17 @@ impl Peers {
         let mut stop = task.clone();
         tokio::spawn(async move {
             let accepting = async {
+                let started = Instant::now();
+                let mut accepts = Bucket::new(node.greeter.limits.accepts, u64::MAX, 0);
                 loop {
                     match listener.accept().await {
                         Ok((tcp, address)) => {
                             if let Some(ticket) = lobby.enter(address.ip()) {
                                 let (node, task) = (Arc::clone(&node), task.clone());
                                 tokio::spawn(async move { node.inbound(tcp, address, ticket, task).await });
+                            }
+                            if let Verdict::Pause(pause) = accepts.take(micros_since(started), 1) {
+                                sleep(pause).await;
                             }
                         }
                         Err(error) => {

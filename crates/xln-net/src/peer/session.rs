@@ -2,23 +2,25 @@
 //!
 //! - Messages reach the sink in the order in which they were sent, each once; a gap is an end, never a skip.
 //! - While the sink is behind, or the peer over its rate, reading stops: what comes waits in the peer's own buffers.
-//! - Each side that has been silent for the heart-beat says that it is alive, whatever it hears; who is silent for longer is gone.
+//! - Each side that has written nothing for a heart-beat says that it is alive, whatever it hears; from whom no byte comes for longer is gone.
 //! - The sink hears `disconnected` once, last; a session that takes this one's place begins after it.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 use xln_types::NetworkMessage;
 use xln_types::peer::{PeerFormatError, read_bundle};
 
 use crate::peer::bucket::{Bucket, Verdict};
 use crate::peer::handshake::{Socket, farewell, refusal_in};
-use crate::peer::limits::ms;
+use crate::peer::limits::{micros_since, ms};
 use crate::peer::meter::{TooMuch, count};
 use crate::peer::outbox::{Link, PeerOutbox};
 use crate::peer::registry::{PeerSession, Place};
@@ -64,7 +66,7 @@ pub(crate) async fn run(socket: Socket, mut place: Place, sink: &dyn PeerSink, l
     place.vacated().await;
     let session = place.session;
     tracing::debug!(peer = %session.peer, id = session.id.0, address = %session.address, "peer connected");
-    sink.connected(&session, PeerOutbox::new(std::sync::Arc::clone(&place.link)));
+    sink.connected(&session, PeerOutbox::new(Arc::clone(&place.link)));
     let (mut write, read) = socket.split();
     let mut reader = Reader::new(read, &place, sink, limits);
     let end = tokio::select! {
@@ -72,7 +74,7 @@ pub(crate) async fn run(socket: Socket, mut place: Place, sink: &dyn PeerSink, l
         biased;
         end = cut(&place.link, limits) => end,
         end = reader.run() => end,
-        end = write_out(&mut write, &place.link, limits) => end,
+        end = write_out(&mut write, &place, limits) => end,
     };
     let read = reader.read;
     place.link.close();
@@ -103,39 +105,55 @@ async fn cut(link: &Link, limits: &PeerLimits) -> PeerEnd {
 }
 
 /// Writes what is queued, as many bundles to a flush as there are, and a ping when there was nothing for a while.
-async fn write_out(write: &mut SplitSink<Socket, Message>, link: &Link, limits: &PeerLimits) -> PeerEnd {
-    let patience = ms(limits.write_timeout_ms);
+async fn write_out(write: &mut SplitSink<Socket, Message>, place: &Place, limits: &PeerLimits) -> PeerEnd {
+    let link = &place.link;
     loop {
-        let mut wrote = false;
-        while let Some(bundle) = link.take() {
-            match timeout(patience, write.feed(Message::Binary(bundle.into_frame()))).await {
-                Err(_) => return PeerEnd::Cut(PeerRefusal::Slow),
-                Ok(Err(_)) => return PeerEnd::Lost,
-                Ok(Ok(())) => wrote = true,
+        let written = async {
+            let mut wrote = false;
+            while let Some(bundle) = link.take() {
+                write.feed(Message::Binary(bundle.into_frame())).await?;
+                wrote = true;
             }
-        }
-        if wrote && let Some(end) = flush(write, limits).await {
+            if wrote { write.flush().await } else { Ok(()) }
+        };
+        if let Some(end) = in_patience(written, place, limits).await {
             return end;
         }
         if link.is_stopping() {
             return PeerEnd::Cut(PeerRefusal::Stopping);
         }
         if timeout(ms(limits.heartbeat_ms), link.filled()).await.is_err() {
-            if write.feed(Message::Ping(Default::default())).await.is_err() {
-                return PeerEnd::Lost;
-            }
-            if let Some(end) = flush(write, limits).await {
+            let ping = write.send(Message::Ping(Bytes::new()));
+            if let Some(end) = in_patience(ping, place, limits).await {
                 return end;
             }
         }
     }
 }
 
-async fn flush(write: &mut SplitSink<Socket, Message>, limits: &PeerLimits) -> Option<PeerEnd> {
-    match timeout(ms(limits.write_timeout_ms), write.flush()).await {
-        Err(_) => Some(PeerEnd::Cut(PeerRefusal::Slow)),
-        Ok(Err(_)) => Some(PeerEnd::Lost),
-        Ok(Ok(())) => None,
+/// What ends the session, if the write does: it broke, or the peer didn't read for too long.
+async fn in_patience(
+    write: impl Future<Output = Result<(), WsError>>,
+    place: &Place,
+    limits: &PeerLimits,
+) -> Option<PeerEnd> {
+    match while_moving(&place.counters.bytes_out, limits.write_timeout_ms, write).await {
+        None => Some(PeerEnd::Cut(PeerRefusal::Slow)),
+        Some(Err(_)) => Some(PeerEnd::Lost),
+        Some(Ok(())) => None,
+    }
+}
+
+/// The work's result; `None` once it has waited so long without a byte being moved. A large frame on a slow line is no silence.
+async fn while_moving<T>(moved: &AtomicU64, timeout_ms: u64, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    loop {
+        let before = moved.load(Ordering::Relaxed);
+        match timeout(ms(timeout_ms), work.as_mut()).await {
+            Ok(done) => return Some(done),
+            Err(_) if moved.load(Ordering::Relaxed) == before => return None,
+            Err(_) => {}
+        }
     }
 }
 
@@ -157,11 +175,12 @@ impl<'a> Reader<'a> {
 
     async fn run(&mut self) -> PeerEnd {
         loop {
-            let frame = match timeout(ms(self.limits.idle_timeout_ms), self.read.next()).await {
-                Err(_) => return PeerEnd::Cut(PeerRefusal::Idle),
-                Ok(None) => return PeerEnd::Lost,
-                Ok(Some(Err(error))) => return fault(&error),
-                Ok(Some(Ok(frame))) => frame,
+            let next = while_moving(&self.place.counters.bytes_in, self.limits.idle_timeout_ms, self.read.next()).await;
+            let frame = match next {
+                None => return PeerEnd::Cut(PeerRefusal::Idle),
+                Some(None) => return PeerEnd::Lost,
+                Some(Some(Err(error))) => return fault(&error),
+                Some(Some(Ok(frame))) => frame,
             };
             let messages = match frame {
                 Message::Binary(bytes) => match self.deliver(&bytes).await {
@@ -207,8 +226,7 @@ impl<'a> Reader<'a> {
     /// Counts messages; waits while the peer is over its rate.
     async fn charge(&mut self, messages: u64) -> Result<(), PeerRefusal> {
         count(&self.place.counters.messages_in, messages);
-        let now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        match self.messages.take(now_us, messages) {
+        match self.messages.take(micros_since(self.started), messages) {
             Verdict::Go => Ok(()),
             Verdict::Pause(pause) => {
                 count(&self.place.counters.slowed, 1);

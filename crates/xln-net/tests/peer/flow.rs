@@ -162,3 +162,15 @@ async fn heartbeats_keep_a_quiet_session() {
     asked("many heart-beats", || many(&one) && many(&other)).await;
     assert_eq!((one.heard().len(), other.heard().len()), (1, 1), "{:?}", one.heard());
 }
+
+/// PRD 4.6: a large bundle on a slow line isn't silence: every byte counts.
+#[tokio::test]
+async fn a_bundle_that_takes_long_is_no_silence() {
+    let bytes = Allowance { per_s: 200_000, burst: 1 };
+    let limits = PeerLimits { bytes, idle_timeout_ms: 500, flood_ms_max: 60_000, ..roomy() };
+    let (node, keys) = (Node::start(Keys::new(1), limits).await, Keys::new(2));
+    let mut rogue = Rogue::join(&node, &keys).await;
+    let bundle = vec![rogue.message(vec![1; 250_000])];
+    rogue.bundle(&bundle).await;
+    assert_eq!(node.received(1).await, bundle);
+}
