@@ -42,6 +42,7 @@ pub mod peer;
 pub mod receipt;
 pub mod record;
 pub mod rejection;
+pub mod route;
 pub mod side;
 pub mod tx;
 

@@ -8,6 +8,7 @@ use crate::amount::Amount;
 use crate::board::Member;
 use crate::codec::{Blob, Decodable, Encodable, RlpDecodable, RlpEncodable, RlpError, decode};
 use crate::id::{Address, AssetId, ChannelId, EntityId, Hash, TxHash};
+pub use crate::route::{Route, RouteHop};
 use crate::side::Side;
 
 /// Longest memo of a payment, in bytes.
@@ -424,26 +425,6 @@ impl Decodable for TxType {
     fn decode(buf: &mut &[u8]) -> Result<Self, RlpError> {
         TxType::from_code(u8::decode(buf)?).ok_or(RlpError::Custom("unknown transaction type"))
     }
-}
-
-/// A route that the payer gives (HT-1), and what locks the payment on it.
-#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
-pub struct Route {
-    /// SHA-256 of the recipient's preimage.
-    pub hashlock: Hash,
-    /// Until when it must have ended, unix seconds; 0: as the hops' expiries need it.
-    pub deadline_s: u64,
-    /// From the first hop after the payer to the recipient.
-    pub hops: Vec<RouteHop>,
-}
-
-/// One hop of a given route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
-pub struct RouteHop {
-    /// Whom the payment goes to, or through.
-    pub entity: EntityId,
-    /// What it gets for passing it on; 0 for the recipient.
-    pub fee: Amount,
 }
 
 /// What each side's reserve gains from a settlement; negative puts in.

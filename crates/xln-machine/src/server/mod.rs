@@ -17,6 +17,7 @@ mod htlcs;
 pub mod invoices;
 pub mod journal;
 mod journal_peers;
+mod openings;
 pub mod payment;
 pub mod peers;
 pub mod query;

@@ -71,7 +71,7 @@ fn a_payment_is_refused_by_what_is_wrong() {
         a pay hub 1 USD                    => UnknownAsset                 // not listed here
         a pay hub 0 ETH                    => AmountNotPositive
         a pay hub 1 ETH memo 257           => TooLarge { limit: 256 }
-        a pay hub 1 ETH route b            => NotAvailable
+        a pay hub 1 ETH route b            => NoRoute
         a pay b 1 ETH                      => NoRoute                      // b has no channel with the hub
         b pay a 1 ETH                      => NoRoute
         b pay hub 1 ETH                    => NoRoute
