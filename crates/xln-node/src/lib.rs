@@ -10,6 +10,7 @@
 
 pub mod chain;
 pub mod config;
+pub mod door;
 pub mod driver;
 pub mod engine;
 pub mod folder;

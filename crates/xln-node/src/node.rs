@@ -2,26 +2,26 @@
 
 use crate::chain::ChainHealth;
 use crate::config::Config;
+use crate::door::Door;
 use crate::driver::{Clock, Letter, SystemClock};
-use crate::engine::{Mail, Reply};
+use crate::engine::Mail;
 use crate::keystore::{Keystore, KeystoreError};
 use crate::recovery::RecoveryError;
 use crate::shared::Shared;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use xln_api::Api;
 use xln_api::backend::{
     Backend, BlockId, Confirmed, Dependency, HubInfo, NewKey, NewSigner, NewSignerError, Question, ReceiptProof,
     Request, StoredBlock, StoredReceipt, SubmitError, Unavailable, Working,
 };
 use xln_chain::ChainError;
-use xln_crypto::{TokenKey, derive, secp, verify};
+use xln_crypto::secp;
 use xln_net::http::HttpLimits;
 use xln_storage::{LogError, RealDisk};
-use xln_types::tx::TIMESTAMP_SKEW_S_MAX;
 use xln_types::{Command, SignerId, TxHash};
 
 /// How long a stopping node waits for open requests.
@@ -84,6 +84,7 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) chain_id: u64,
     pub(crate) health: Arc<ChainHealth>,
+    pub(crate) started: Instant,
 }
 
 /// A handle on a running node: what the API and the workers ask.
@@ -99,62 +100,33 @@ pub struct Running {
     pub(crate) tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
-impl Node {
-    /// What the loop and everyone who asks share.
-    pub(crate) fn shared(&self) -> &Shared {
+impl Door for Node {
+    fn shared(&self) -> &Shared {
         &self.0.shared
     }
 
-    /// Puts mail into the loop's box; the answer comes once it is durable.
-    pub(crate) fn send(
-        &self,
-        mail: impl FnOnce(Reply) -> Mail,
-    ) -> Result<oneshot::Receiver<Result<Confirmed, SubmitError>>, SubmitError> {
-        if !self.0.shared.enter() {
-            return Err(SubmitError::Overloaded);
-        }
-        let (reply, answer) = oneshot::channel();
-        self.0.mail.send(Letter::now(mail(reply))).map_err(|_| {
-            self.0.shared.leave();
-            SubmitError::Unavailable(Unavailable::Stopping)
-        })?;
-        Ok(answer)
+    fn post(&self, mail: Mail) -> bool {
+        self.0.mail.send(Letter::now(mail)).is_ok()
     }
 
-    /// TX-3: a signed transaction is decoded and verified here, on the asker's thread, before the loop sees it.
-    fn mail_of(&self, request: Request) -> Result<Box<dyn FnOnce(Reply) -> Mail + Send>, SubmitError> {
-        Ok(match request {
-            Request::Hosted(call) => Box::new(move |reply| Mail::Hosted(call, reply)),
-            Request::Command(command) => Box::new(move |reply| Mail::Command(command, reply)),
-            Request::Signed(tx) => {
-                let decoded = derive::decoded(self.0.chain_id, self.0.shared.hub, tx);
-                let decoded = decoded.map_err(|_| SubmitError::MalformedBody)?;
-                let now_s = self.now_ms() / 1000;
-                let is_known = self.receipt(decoded.hash).is_some();
-                if !is_known && TIMESTAMP_SKEW_S_MAX < decoded.tx.timestamp.abs_diff(now_s) {
-                    return Err(SubmitError::TimestampOutside { now_s });
-                }
-                let token = TokenKey::new(self.0.keystore.token_secret());
-                let verified = verify::verify(decoded, &token).map_err(SubmitError::Signature)?;
-                if matches!(verified.authority(), xln_types::Authority::Account { .. }) {
-                    // A hosted mark is this node's own; from outside it would be a replayed one.
-                    let number = xln_types::tx::Scheme::Token.number();
-                    return Err(SubmitError::Signature(secp::SignatureError::Scheme { number }));
-                }
-                Box::new(move |reply| Mail::Signed(verified, reply))
-            }
-        })
+    fn chain_id(&self) -> u64 {
+        self.0.chain_id
+    }
+
+    fn token_secret(&self) -> [u8; 32] {
+        self.0.keystore.token_secret()
+    }
+
+    fn now_ms(&self) -> u64 {
+        SystemClock.now_ms()
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
 impl Node {
-    /// Executes an input; answers once it is durable.
-    pub(crate) async fn execute(&self, request: Request) -> Result<Confirmed, SubmitError> {
-        let mail = self.mail_of(request)?;
-        let answer = self.send(mail)?;
-        answer.await.unwrap_or(Err(SubmitError::Unavailable(Unavailable::Stopping)))
-    }
-
     async fn make_signer(&self, new: NewSigner) -> Result<(SignerId, [u8; 33]), NewSignerError> {
         let NewSigner { owner, key, metadata } = new;
         let keystore = Arc::clone(&self.0.keystore);

@@ -3,7 +3,8 @@
 //! Read [`Node::start`] first.
 
 use crate::chain::operations::Operations;
-use crate::chain::{ChainHealth, facts};
+use crate::chain::ChainHealth;
+use crate::chain::facts::{self, Facts};
 use crate::config::{Config, policy_amount};
 use crate::driver::{Clock, Letter, SystemClock, run};
 use crate::engine::{Engine, HubSigner, Mail, Outlet, World};
@@ -15,7 +16,7 @@ use crate::node::{Inner, Node, NodeError, Running};
 use crate::recovery::{Recovered, Witness, recover};
 use crate::shared::Shared;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use xln_api::backend::StoredBlock;
 use xln_api::events::ApiEvent;
@@ -124,6 +125,7 @@ impl Node {
             config: config.clone(),
             chain_id,
             health: Arc::clone(&health),
+            started: Instant::now(),
         }));
         let measured = Arc::clone(&shared);
         let options = ApiOptions {
@@ -154,8 +156,9 @@ impl Node {
             hub_signer,
             Arc::clone(&health),
         )?;
+        let facts = Facts::new(node.clone(), chain, chain_id, options, health);
         let tasks = vec![
-            tokio::spawn(facts::follow(node.clone(), chain, chain_id, options, poll, health, stopped.clone())),
+            tokio::spawn(facts::follow(facts, poll, stopped.clone())),
             tokio::spawn(operations.run(wake, stopped)),
         ];
         Ok(Running { node, api, stop, engine: Some(engine), tasks })

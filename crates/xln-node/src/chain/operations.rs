@@ -5,11 +5,10 @@
 //! sent, and sent again byte for byte.
 
 use crate::chain::ChainHealth;
-use crate::keystore::Keystore;
-use crate::node::Node;
+use crate::door::{Door, Keys};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use xln_api::backend::Request;
 use xln_chain::calldata::{self, Authority};
@@ -18,7 +17,6 @@ use xln_chain::signing::{Envelope, Prepared, sign_for};
 use xln_chain::submitter::{Order, Submitter, broadcast, wait_mined};
 use xln_chain::{Call, Chain, ChainError};
 use xln_machine::depositary::{Operation, OperationKind, OperationStatus};
-use xln_storage::Disk;
 use xln_types::asset::AssetKind;
 use xln_types::codec::Blob;
 use xln_types::{
@@ -29,7 +27,7 @@ use xln_types::{
 /// How long to wait for a transaction to be mined before looking again later.
 const MINED_WAIT_MS: u64 = 60_000;
 /// How long an operation that could not be sent rests before it is tried again.
-const RETRY: Duration = Duration::from_secs(5);
+const RETRY_MS: u64 = 5_000;
 /// How often operations are looked for without being told of a new one.
 const ROUND: Duration = Duration::from_secs(1);
 /// Gas for a deposit that can't be simulated yet, because the approval before it isn't mined.
@@ -61,30 +59,30 @@ impl From<ChainError> for Failure {
 }
 
 /// The worker.
-pub struct Operations<D: Disk> {
-    node: Node,
+pub struct Operations<N: Door, K: Keys> {
+    node: N,
     chain: Arc<dyn Chain>,
-    keystore: Arc<Keystore<D>>,
+    keystore: Arc<K>,
     domain: Domain,
     submitter: Submitter,
     health: Arc<ChainHealth>,
-    /// When an operation may be tried (again).
-    rest: HashMap<OperationId, Instant>,
+    /// When an operation may be tried (again), in the door's elapsed milliseconds.
+    rest: HashMap<OperationId, u64>,
 }
 
-impl<D: Disk + 'static> Operations<D> {
+impl<N: Door, K: Keys> Operations<N, K> {
     /// A worker that pays gas from the hub's own account.
     ///
     /// # Errors
     /// When the hub's key isn't in the keystore.
     pub fn new(
-        node: Node,
+        node: N,
         chain: Arc<dyn Chain>,
-        keystore: Arc<Keystore<D>>,
+        keystore: Arc<K>,
         domain: Domain,
         hub: SignerId,
         health: Arc<ChainHealth>,
-    ) -> Result<Operations<D>, crate::keystore::KeystoreError> {
+    ) -> Result<Operations<N, K>, crate::keystore::KeystoreError> {
         let submitter =
             keystore.with_secret(hub, |secret| Submitter::new(Arc::clone(&chain), domain.chain_id, secret))?;
         let submitter = submitter.map_err(|_| crate::keystore::KeystoreError::Unknown(hub))?;
@@ -105,12 +103,13 @@ impl<D: Disk + 'static> Operations<D> {
         }
     }
 
-    async fn round(&mut self) {
+    /// Carries out what is due now.
+    pub async fn round(&mut self) {
         // Nothing is sent to a chain that the follower hasn't found to be the hub's.
         if !self.health.get().0 {
             return;
         }
-        let (rest, now) = (&self.rest, Instant::now());
+        let (rest, now) = (&self.rest, self.node.elapsed_ms());
         let asked = self.node.shared().read(|server| (due(server, rest, now), ended(server, rest))).await;
         let Ok((tasks, ended)) = asked else { return };
         for id in ended {
@@ -120,19 +119,19 @@ impl<D: Disk + 'static> Operations<D> {
             let id = task.operation.id;
             let rest = match self.carry_out(&task).await {
                 // The follower brings what the chain recorded; until then it needs nothing more.
-                Ok(()) => Duration::from_millis(MINED_WAIT_MS),
+                Ok(()) => MINED_WAIT_MS,
                 Err(Failure::Later(reason)) => {
                     tracing::warn!(operation = %id, %reason, "an operation waits");
                     self.submitter.forget_nonce();
-                    RETRY
+                    RETRY_MS
                 }
                 Err(Failure::Certain(reason)) => {
                     tracing::warn!(operation = %id, %reason, "an operation has failed");
                     self.failed(id).await;
-                    RETRY
+                    RETRY_MS
                 }
             };
-            self.rest.insert(id, Instant::now() + rest);
+            self.rest.insert(id, self.node.elapsed_ms().saturating_add(rest));
         }
     }
 
@@ -307,7 +306,7 @@ impl<D: Disk + 'static> Operations<D> {
 
 /// What is to be carried out now, with all that it needs. What was never tried goes first, then what has rested longest: an operation that
 /// hangs (a recipient that refuses coins) holds up no other.
-fn due(server: &xln_machine::Server, rest: &HashMap<OperationId, Instant>, now: Instant) -> Vec<Task> {
+fn due(server: &xln_machine::Server, rest: &HashMap<OperationId, u64>, now: u64) -> Vec<Task> {
     let until = |operation: &Operation| rest.get(&operation.id).copied();
     let mut due: Vec<&Operation> = server
         .operations()
@@ -330,7 +329,7 @@ fn due(server: &xln_machine::Server, rest: &HashMap<OperationId, Instant>, now: 
 }
 
 /// Of those that rest, the ones that need nothing more.
-fn ended(server: &xln_machine::Server, rest: &HashMap<OperationId, Instant>) -> Vec<OperationId> {
+fn ended(server: &xln_machine::Server, rest: &HashMap<OperationId, u64>) -> Vec<OperationId> {
     let runs = |id: &OperationId| {
         let status = server.operation(*id).map(|operation| operation.status);
         status.is_some_and(|status| !matches!(status, OperationStatus::Done | OperationStatus::Failed))
