@@ -7,6 +7,7 @@ use std::pin::Pin;
 use xln_machine::Server;
 use xln_machine::mempool::Refusal;
 use xln_merkle::list::ListProof;
+use xln_types::EntityId;
 use xln_types::codec::Blob;
 use xln_types::{
     Address, Amount, BlockHeader, Body, Command, Hash, Receipt, Rejection, Seal, SignerId, Transaction, TxHash,
@@ -208,6 +209,58 @@ pub struct HubInfo {
     pub version: &'static str,
 }
 
+/// A session with another node, or an address that is dialled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// The node's hub; none while nobody has proven to be there and nobody is expected.
+    pub node: Option<EntityId>,
+    /// `host:port`.
+    pub address: String,
+    /// `connected`, `connecting`, `waiting`, `stopped`.
+    pub state: &'static str,
+    /// True when this node dials.
+    pub dialed: bool,
+    /// Since when the session stands, unix seconds.
+    pub since_s: Option<u64>,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// The session's number.
+    pub session: Option<u64>,
+}
+
+/// Why there is no session with another node.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// This hub has no dealings with others.
+    #[error("this hub doesn't connect to others")]
+    Off,
+    /// The node is this one.
+    #[error("that is this node itself")]
+    Ourselves,
+    /// One of the two doesn't want the other.
+    #[error("refused: {reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// Nobody answers there, or nobody who speaks this protocol.
+    #[error("unreachable: {reason}")]
+    Unreachable {
+        /// Why.
+        reason: String,
+    },
+    /// As many nodes are dialled as may be.
+    #[error("too many nodes are dialled: limit={limit}")]
+    TooMany {
+        /// The bound.
+        limit: usize,
+    },
+}
+
 /// What is being worked on.
 pub type Working<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A question to the state: short, for it holds the core up.
@@ -238,6 +291,17 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What `hub.info` tells.
     fn info(&self) -> HubInfo;
+
+    /// Connects to another node, and keeps connecting; answers once a session stands or the first try has failed.
+    fn connect_peer(&self, address: String, node: Option<EntityId>) -> Working<'_, Result<PeerInfo, PeerError>> {
+        let _ = (address, node);
+        Box::pin(async { Err(PeerError::Off) })
+    }
+
+    /// Sessions with other nodes, and addresses that are dialled.
+    fn peers(&self) -> Vec<PeerInfo> {
+        Vec::new()
+    }
 
     /// Each dependency with its state, for `/readyz`.
     fn dependencies(&self) -> Vec<Dependency>;

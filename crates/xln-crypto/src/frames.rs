@@ -5,6 +5,7 @@ use crate::evidence::proof_digest_in;
 use crate::hash::keccak256_parts;
 use crate::secp::{self, SignatureError};
 use sha2::Digest as _;
+use xln_types::codec::Blob;
 use xln_types::frame::FRAME_TXS_MAX;
 use xln_types::{Board, ChannelProof, EntityId, Frame, Hash, PeerMessage, SignerId};
 
@@ -87,6 +88,24 @@ pub fn verify_message(domain: &Hash, node: EntityId, message: PeerMessage) -> Re
         PeerMessage::Refused { .. } | PeerMessage::ForChain { .. } => SignerId::ZERO,
     };
     Ok(VerifiedMessage { node, signer, message })
+}
+
+/// What a message's signature is to cover; `None` for one that carries none, or another than a proof's.
+pub fn signed_digest(domain: &Hash, message: &PeerMessage) -> Option<Hash> {
+    match message {
+        PeerMessage::Frame { proof, .. } | PeerMessage::Ack { proof, .. } => Some(proof_digest_in(domain, proof)),
+        PeerMessage::Refused { .. } | PeerMessage::ForChain { .. } => None,
+    }
+}
+
+/// The message with its signature.
+pub fn with_signature(message: PeerMessage, signature: [u8; 65]) -> PeerMessage {
+    let signature = Blob(signature.to_vec());
+    match message {
+        PeerMessage::Frame { frame, proof, intro, .. } => PeerMessage::Frame { frame, proof, signature, intro },
+        PeerMessage::Ack { proof, .. } => PeerMessage::Ack { proof, signature },
+        other => other,
+    }
 }
 
 fn check_frame(frame: &Frame, proof: &ChannelProof) -> Result<(), MessageError> {

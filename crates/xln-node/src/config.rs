@@ -1,6 +1,7 @@
 //! One typed configuration: file, environment, flags, in this order, the later the stronger. Shown by `hub.info` without secrets.
 //! What rules depend on (chain, depositary, assets, policies) enters the log with the genesis and is compared at every start.
 
+use crate::peers::RememberedPeer;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use xln_types::{Address, Amount};
 pub const BLOCK_INTERVAL_MS: u64 = 100;
 /// Where the API listens unless configured otherwise.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
+/// Where other nodes are met unless configured otherwise.
+pub const PEER_LISTEN_DEFAULT: &str = "127.0.0.1:9797";
 /// The environment variable with the keystore's password: never a flag, so that no process list shows it.
 pub const PASSWORD_VARIABLE: &str = "XLN_KEYSTORE_PASSWORD";
 /// The deepest that a fact may be asked to lie.
@@ -78,6 +81,16 @@ pub struct PolicyConfig {
     pub fee_ppm: u64,
 }
 
+/// A node to dial.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct PeerConfig {
+    /// `host:port`.
+    pub address: String,
+    /// The node's hub, if only that one is wanted there.
+    pub node: Option<String>,
+}
+
 /// The file's shape. Every field may be missing; `xln hub` needs `rpc` and `depositary` from somewhere.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +124,11 @@ pub struct File {
     /// The hub entity's policies.
     #[serde(default)]
     pub policies: Vec<PolicyConfig>,
+    /// Where other nodes are met; none: nowhere, this one only dials.
+    pub peer_listen: Option<String>,
+    /// Nodes to dial.
+    #[serde(default)]
+    pub peers: Vec<PeerConfig>,
 }
 
 impl File {
@@ -173,10 +191,24 @@ pub struct Config {
     pub assets: Vec<AssetConfig>,
     /// The hub entity's policies.
     pub policies: Vec<PolicyConfig>,
+    /// Where other nodes are met; none: nowhere, this one only dials.
+    pub peer_listen: Option<SocketAddr>,
+    /// Nodes to dial.
+    pub peers: Vec<RememberedPeer>,
 }
 
 fn addresses(field: &'static str, texts: &[String]) -> Result<Vec<Address>, ConfigError> {
     texts.iter().map(|text| text.parse().map_err(|error| value(field, &format!("{text:?} is {error}")))).collect()
+}
+
+fn peer_address(text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| value("peer_listen", "expected an address and port like 127.0.0.1:9797"))
+}
+
+fn remembered(peer: &PeerConfig) -> Result<RememberedPeer, ConfigError> {
+    let node = peer.node.as_deref().map(str::parse).transpose();
+    let node = node.map_err(|error| value("peers", &format!("{:?} is {error}", peer.node)))?;
+    Ok(RememberedPeer { address: peer.address.clone(), node })
 }
 
 /// Reads an amount of a policy; none is no limit.
@@ -228,6 +260,8 @@ impl TryFrom<File> for Config {
             auditors: addresses("auditors", &file.auditors)?,
             assets: file.assets,
             policies: file.policies,
+            peer_listen: file.peer_listen.as_deref().map(peer_address).transpose()?,
+            peers: file.peers.iter().map(remembered).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -10,6 +10,8 @@ use xln_storage::LogError;
 pub const TURN_MAIL_MAX: usize = 4096;
 /// Every how many blocks transactions that waited too long are looked for.
 const STALE_BLOCKS: u64 = 50;
+/// Every how many blocks what other nodes haven't acknowledged is looked for.
+const REMIND_BLOCKS: u64 = 10;
 
 /// Where time comes from.
 pub trait Clock: Send + 'static {
@@ -71,6 +73,9 @@ pub fn run<W: World>(mut engine: Engine<W>, mail: &Receiver<Letter>, clock: &imp
         if next_block <= now || engine.is_block_full() {
             engine.seal(clock.now_ms());
             blocks += 1;
+            if blocks.is_multiple_of(REMIND_BLOCKS) {
+                engine.remind();
+            }
             if blocks.is_multiple_of(STALE_BLOCKS) {
                 engine.forget_stale(clock.now_ms());
             }

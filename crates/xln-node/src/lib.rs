@@ -18,6 +18,7 @@ pub mod history;
 pub mod keystore;
 pub mod metrics;
 pub mod node;
+pub mod peers;
 pub mod recovery;
 pub mod shared;
 pub mod start;

@@ -6,9 +6,10 @@ use crate::door::Door;
 use crate::driver::{Clock, Letter, SystemClock};
 use crate::engine::Mail;
 use crate::keystore::{Keystore, KeystoreError};
+use crate::peers::PeerHub;
 use crate::recovery::RecoveryError;
 use crate::shared::Shared;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -66,6 +67,9 @@ pub enum NodeError {
     /// The chain doesn't answer at the first start, when its id must be learnt.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The certificate for sessions with other nodes.
+    #[error("peers: {0}")]
+    Peers(#[from] xln_net::peer::TlsError),
     /// A thread or socket.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -85,6 +89,7 @@ pub(crate) struct Inner {
     pub(crate) chain_id: u64,
     pub(crate) health: Arc<ChainHealth>,
     pub(crate) started: Instant,
+    pub(crate) peers: Mutex<Option<Arc<PeerHub>>>,
 }
 
 /// A handle on a running node: what the API and the workers ask.
@@ -127,6 +132,10 @@ impl Door for Node {
 }
 
 impl Node {
+    fn peer_hub(&self) -> Option<Arc<PeerHub>> {
+        self.0.peers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn make_signer(&self, new: NewSigner) -> Result<(SignerId, [u8; 33]), NewSignerError> {
         let NewSigner { owner, key, metadata } = new;
         let keystore = Arc::clone(&self.0.keystore);
@@ -178,6 +187,16 @@ impl Running {
         self.tasks.push(tokio::spawn(serving));
     }
 
+    /// Takes sessions with other nodes in, and dials those that were connected to before.
+    pub fn meet_peers(&self, listener: Option<TcpListener>) {
+        if let Some(peers) = self.node.peer_hub() {
+            if let Some(listener) = listener {
+                peers.listen(listener);
+            }
+            peers.redial(&self.node.0.config.peers);
+        }
+    }
+
     /// True once the log has failed: only a restart recovers.
     pub fn has_failed(&self) -> bool {
         self.node.0.shared.has_failed()
@@ -189,6 +208,10 @@ impl Running {
     /// What the disk answered at the end.
     pub async fn stop(mut self) -> Result<(), NodeError> {
         let _ = self.stop.send(true);
+        let peers = self.node.0.peers.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(peers) = peers {
+            let _ = tokio::time::timeout(STOP_GRACE, peers.stop()).await;
+        }
         let until = tokio::time::Instant::now() + STOP_GRACE;
         for task in &mut self.tasks {
             if tokio::time::timeout_at(until, &mut *task).await.is_err() {
@@ -247,6 +270,23 @@ impl Backend for Node {
             auditors: config.auditors.clone(),
             version: env!("CARGO_PKG_VERSION"),
         }
+    }
+
+    fn connect_peer(
+        &self,
+        address: String,
+        node: Option<xln_types::EntityId>,
+    ) -> Working<'_, Result<xln_api::backend::PeerInfo, xln_api::backend::PeerError>> {
+        Box::pin(async move {
+            match self.peer_hub() {
+                Some(peers) => peers.connect(address, node).await,
+                None => Err(xln_api::backend::PeerError::Off),
+            }
+        })
+    }
+
+    fn peers(&self) -> Vec<xln_api::backend::PeerInfo> {
+        self.peer_hub().map(|peers| peers.list()).unwrap_or_default()
     }
 
     fn dependencies(&self) -> Vec<Dependency> {

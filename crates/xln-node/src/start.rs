@@ -2,9 +2,9 @@
 //!
 //! Read [`Node::start`] first.
 
-use crate::chain::operations::Operations;
 use crate::chain::ChainHealth;
 use crate::chain::facts::{self, Facts};
+use crate::chain::operations::Operations;
 use crate::config::{Config, policy_amount};
 use crate::driver::{Clock, Letter, SystemClock, run};
 use crate::engine::{Engine, HubSigner, Mail, Outlet, World};
@@ -13,9 +13,10 @@ use crate::history::History;
 use crate::keystore::{Keystore, KeystoreError, random};
 use crate::metrics;
 use crate::node::{Inner, Node, NodeError, Running};
+use crate::peers::{Outboxes, PeerHub, Speaker};
 use crate::recovery::{Recovered, Witness, recover};
 use crate::shared::Shared;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use xln_api::backend::StoredBlock;
@@ -24,6 +25,7 @@ use xln_api::{Api, ApiOptions};
 use xln_chain::digest::Domain;
 use xln_chain::follower::FollowerOptions;
 use xln_chain::{Chain, ChainClient};
+use xln_crypto::seal::domain_separator;
 use xln_crypto::{TokenKey, derive};
 use xln_machine::server::{Effect, SealedBlock};
 use xln_net::{TopicLimits, Topics};
@@ -126,6 +128,7 @@ impl Node {
             chain_id,
             health: Arc::clone(&health),
             started: Instant::now(),
+            peers: Mutex::new(None),
         }));
         let measured = Arc::clone(&shared);
         let options = ApiOptions {
@@ -138,7 +141,12 @@ impl Node {
         let wake = Arc::new(Notify::new());
         let token_key = TokenKey::new(keystore.token_secret());
         let signer = KeystoreSigner { keystore: Arc::clone(&keystore), hub: hub_signer };
-        let outlet = ApiOutlet { api: api.clone(), wake: Arc::clone(&wake) };
+        let (hub, domain) = (shared.hub, domain_separator(chain_id, depositary));
+        let boxes = Arc::new(Outboxes::default());
+        let speaker = Speaker::start(Arc::clone(&keystore), Arc::clone(&boxes), Domain { chain_id, depositary })?;
+        let peers = PeerHub::new(&node, (hub, hub_signer), domain, boxes, &config.data)?;
+        *node.0.peers.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(peers));
+        let outlet = ApiOutlet { api: api.clone(), wake: Arc::clone(&wake), speaker };
         sign_missing(&shared, &signer, &log, chain_id, depositary)?;
         let engine: Engine<Production> = Engine::new(shared, log, signer, outlet, token_key);
         let engine = std::thread::Builder::new().name("xln-core".to_owned()).spawn(move || {
@@ -192,6 +200,7 @@ impl HubSigner for KeystoreSigner {
 struct ApiOutlet {
     api: Api,
     wake: Arc<Notify>,
+    speaker: Speaker,
 }
 
 impl Outlet for ApiOutlet {
@@ -204,8 +213,7 @@ impl Outlet for ApiOutlet {
     fn perform(&self, effect: Effect) {
         match effect {
             Effect::Operate { .. } => self.wake.notify_one(),
-            // Peers are wired with their transport.
-            Effect::Tell { .. } | Effect::SignSettlement { .. } => {}
+            Effect::Tell { .. } | Effect::SignSettlement { .. } => self.speaker.say(effect),
         }
     }
 }

@@ -108,6 +108,8 @@ fn config(data: &Path, listen: SocketAddr, rpc: &str, deployment: &Deployment) -
         auditors: Vec::new(),
         assets: std::iter::once(native).chain(token).collect(),
         policies: Vec::new(),
+        peer_listen: None,
+        peers: Vec::new(),
     }
 }
 

@@ -48,6 +48,11 @@ impl Server {
         self.nodes.get(&entity).copied()
     }
 
+    /// True when a node's hub was introduced here.
+    pub fn knows_node(&self, node: EntityId) -> bool {
+        self.nodes.contains_key(&node)
+    }
+
     /// True when somebody else than this node acts for the entity.
     pub(super) fn is_remote(&self, entity: Handle<Entity>) -> bool {
         self.nodes.contains_key(&self.entities.at(entity).record.id)
