@@ -46,6 +46,9 @@ enum Command {
     Audit(audit::Audit),
     /// Measures a fresh hub, each figure beside its floor in the same run.
     Bench(bench::Bench),
+    /// One process of `bench channel`.
+    #[command(hide = true)]
+    BenchSide(bench::channel::side::BenchSide),
     /// Fetches proofs, and checks them offline.
     #[command(subcommand)]
     Proof(proof::Proof),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
             Command::Hub(hub) => hub::run(hub).await,
             Command::Audit(audit) => audit::run(audit).await,
             Command::Bench(bench) => bench::run(&bench).await,
+            Command::BenchSide(side) => bench::channel::side::run(side).await,
             Command::Proof(proof) => proof::run(proof).await,
             Command::Verb(verb) => verbs::run(verb).await,
         }
