@@ -1,0 +1,145 @@
+//! What a replica refuses, each typed, each changing nothing (**CH-6**).
+
+use super::pair::{Left, Pair, Right, pay, signed, taken};
+use super::{NOW_MS, replica};
+use crate::channel::Book;
+use crate::channel::replica::{Outcome, Received, SeenFact};
+use xln_types::frame::{FRAME_AHEAD_S_MAX, NONCE_SKIP_MAX};
+use xln_types::{Amount, ChannelId, Frame, FrameTx, Hash, Rejection, Side};
+
+/// Right's frame over one payment, changed; what left answers. Left must be as it was.
+fn answer(change: impl FnOnce(&mut Frame, &mut xln_types::ChannelProof)) -> Result<Received, Rejection> {
+    let mut pair = Pair::opened();
+    let sent = pair.proposes(Right, [pay(1)]).changed(change);
+    let before = pair.clone();
+    let answer = pair.deliver(&sent);
+    if answer.is_err() {
+        assert_eq!(pair, before, "a refused frame changes nothing");
+    }
+    answer
+}
+
+/// CH-6: a frame stands on the receiver's own head, in its channel, by the other side.
+#[test]
+fn a_frame_stands_on_the_head() {
+    let gap = Err(Rejection::FrameGap { height: 3 });
+    let malformed = Err(Rejection::MalformedFrame {});
+    assert_eq!(answer(|frame, _| frame.height = 4), gap);
+    assert_eq!(answer(|frame, _| frame.height = u64::MAX), gap);
+    assert_eq!(answer(|frame, _| frame.previous = Hash([1; 32])), gap);
+    assert_eq!(answer(|frame, _| frame.height = 1), Err(Rejection::StaleFrame {}));
+    assert_eq!(answer(|frame, _| frame.height = 0), Err(Rejection::StaleFrame {}));
+    assert_eq!(answer(|frame, _| frame.channel = ChannelId([1; 32])), malformed);
+    // To its own proposer.
+    let mut pair = Pair::opened();
+    let sent = pair.proposes(Right, [pay(1)]);
+    let judge = pair.judge;
+    let own = pair.replicas[1].receive_frame(&mut pair.books[1], &judge, &sent.frame, sent.signed());
+    assert_eq!(own, malformed);
+}
+
+/// CH-6: what was computed here must be what was signed there, state, offdeltas, HTLCs and window alike.
+#[test]
+fn another_state_is_refused() {
+    let mismatch = Err(Rejection::StateMismatch {});
+    assert_eq!(answer(|frame, _| frame.state = Hash::ZERO), mismatch);
+    assert_eq!(answer(|frame, _| frame.txs = vec![pay(2)]), mismatch);
+    assert_eq!(answer(|frame, _| frame.txs.clear()), mismatch);
+    assert_eq!(answer(|_, proof| proof.offdeltas = Hash::ZERO), mismatch);
+    assert_eq!(answer(|_, proof| proof.htlcs = Hash::ZERO), mismatch);
+    assert_eq!(answer(|_, proof| proof.dispute_window_s += 1), mismatch);
+    let most = xln_types::Rejection::InsufficientFunds { available: super::GRANT, leg: 0 };
+    assert_eq!(answer(|frame, _| frame.txs = vec![pay(super::GRANT.0 + 1)]), Err(most));
+    assert!(answer(|_, _| ()).is_ok(), "unchanged it is taken");
+}
+
+/// CH-7: a nonce is above the head's, and skips at most 2²⁰.
+#[test]
+fn nonces_stay_in_their_window() {
+    let (from, until) = (3, 2 + NONCE_SKIP_MAX);
+    let outside = Err(Rejection::NonceOutside { from, until });
+    for nonce in [0, 2, until + 1, u64::MAX] {
+        assert_eq!(answer(|_, proof| proof.nonce = nonce), outside, "{nonce}");
+    }
+    for nonce in [from, from + 1, until] {
+        assert!(answer(|_, proof| proof.nonce = nonce).is_ok(), "{nonce}");
+    }
+}
+
+/// CH-7: whoever took a skipping nonce goes on above it.
+#[test]
+fn the_next_nonce_is_above_what_was_taken() {
+    let mut pair = Pair::opened();
+    let skipping = pair.proposes(Right, [pay(1)]).changed(|_, proof| proof.nonce = 1000);
+    taken(pair.deliver(&skipping));
+    assert_eq!(pair.proposes(Left, [pay(1)]).proof.nonce, 1001);
+}
+
+/// CH-6: timestamps never go back and are at most 30 s ahead.
+#[test]
+fn timestamps_stay_in_their_window() {
+    let now_s = NOW_MS / 1000;
+    let until_s = now_s + FRAME_AHEAD_S_MAX;
+    let outside = Err(Rejection::TimestampAhead { from_s: now_s, until_s });
+    for timestamp_s in [0, now_s - 1, until_s + 1, u64::MAX] {
+        assert_eq!(answer(|frame, _| frame.timestamp_s = timestamp_s), outside, "{timestamp_s}");
+    }
+    for timestamp_s in [now_s, until_s] {
+        assert!(answer(|frame, _| frame.timestamp_s = timestamp_s).is_ok(), "{timestamp_s}");
+    }
+    // A clock that is behind proposes at the time of what it stacks upon.
+    let mut pair = Pair::opened();
+    let ahead = pair.proposes(Right, [pay(1)]).changed(|frame, _| frame.timestamp_s = until_s);
+    taken(pair.deliver(&ahead));
+    assert_eq!(pair.proposes(Left, [pay(1)]).frame.timestamp_s, until_s);
+    assert_eq!(pair.proposes(Left, [pay(1)]).frame.timestamp_s, until_s, "stacked too");
+}
+
+pub(super) fn update(mailbox: u8) -> FrameTx {
+    FrameTx::Update { dispute_window_s: 0, mailbox: xln_types::Address([mailbox; 20]) }
+}
+
+/// CH-8: what is never stacked is the only one of its frame.
+#[test]
+fn what_stands_alone_is_the_only_one() {
+    let malformed = Err(Rejection::MalformedFrame {});
+    assert_eq!(answer(|frame, _| frame.txs = vec![update(1), pay(1)]), malformed);
+    assert_eq!(answer(|frame, _| frame.txs = vec![pay(1), update(1)]), malformed);
+    assert_eq!(answer(|frame, _| frame.txs = vec![update(1), update(2)]), malformed);
+}
+
+/// CH-9: an acknowledgement covers what was proposed, to the byte; a board that rotated signs with its own epoch.
+#[test]
+fn an_acknowledgement_covers_what_was_proposed() {
+    let check = |change: &dyn Fn(&mut xln_types::ChannelProof), expected: Result<Received, Rejection>| {
+        let mut pair = Pair::opened();
+        let mut proof = pair.proposes(Left, [pay(1)]).proof;
+        change(&mut proof);
+        let before = pair.clone();
+        let answer = pair.replicas[0].receive_ack(&mut pair.books[0], signed(proof));
+        assert_eq!(answer, expected, "{proof:?}");
+        assert!(answer.is_ok() || pair == before, "a refused one changes nothing");
+    };
+    let malformed = || Err(Rejection::MalformedFrame {});
+    check(&|proof| proof.nonce += 1, malformed());
+    check(&|proof| proof.by = Side::Right, malformed());
+    check(&|proof| proof.offdeltas = Hash::ZERO, malformed());
+    check(&|proof| proof.htlcs = Hash::ZERO, malformed());
+    check(&|proof| proof.dispute_window_s += 1, malformed());
+    check(&|proof| proof.channel = ChannelId::ZERO, malformed());
+    check(&|proof| proof.frame = Hash::ZERO, Err(Rejection::StaleFrame {}));
+    check(&|proof| proof.board_epoch = 9, Ok(Received::Taken(vec![Outcome::Acknowledged(pay(1))])));
+}
+
+/// CH-16: a replica waits with a bounded number of facts.
+#[test]
+fn facts_that_wait_are_bounded() {
+    let mut replica = replica(Left);
+    let change = xln_types::frame::CollateralChange::Added { side: Left, amount: Amount(1) };
+    let fact = SeenFact { block: 1, block_hash: Hash::ZERO, log_index: 0, asset: super::ASSET, change };
+    for _ in 0..crate::channel::replica::FACTS_MAX {
+        assert_eq!(replica.see(fact), Ok(()));
+    }
+    assert_eq!(replica.see(fact), Err(Rejection::StackFull { limit: 1024 }));
+    assert_eq!(*replica.tip(&Book::default()), Book::default());
+}
