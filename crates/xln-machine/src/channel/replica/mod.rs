@@ -110,6 +110,8 @@ pub struct Replica {
     pub height: u64,
     /// The head's hash.
     pub frame: Hash,
+    /// Hash of the frame before the head.
+    pub previous: Hash,
     /// The head's nonce.
     pub nonce: u64,
     /// The head's timestamp, unix seconds.
@@ -184,6 +186,7 @@ impl Replica {
             remote,
             height: 0,
             frame: Hash::ZERO,
+            previous: Hash::ZERO,
             nonce: 0,
             timestamp_s: 0,
             by: Side::Left,

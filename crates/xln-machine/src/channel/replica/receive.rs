@@ -45,11 +45,12 @@ impl Replica {
         if signed.proof.frame == self.frame {
             return Ok(Received::Again);
         }
-        let Some(evidence) = self.evidence.as_ref().filter(|_| self.by == frame.by && frame.height == self.height)
-        else {
+        // CH-9: a late copy of a frame that right gave up stands at the head's height too, but on another frame.
+        let rival = self.by == frame.by && frame.height == self.height && frame.previous == self.previous;
+        let Some(evidence) = self.evidence.as_ref().filter(|_| rival) else {
             return Err(Rejection::StaleFrame {});
         };
-        // CH-9: the head is this side's own choice among the other's; a second one at its height is an equivocation.
+        // The other side chose the head itself: a second one on the same frame is an equivocation.
         if self.equivocation.is_none() {
             self.equivocation = Some(Box::new((evidence.clone(), signed)));
         }
@@ -130,6 +131,7 @@ impl Replica {
         let nonce = signed.proof.nonce;
         *head = state;
         (self.height, self.frame, self.nonce) = (frame.height, signed.proof.frame, nonce);
+        self.previous = frame.previous;
         (self.timestamp_s, self.by) = (frame.timestamp_s, frame.by);
         self.signed_nonce = self.signed_nonce.max(nonce);
         self.evidence = Some(signed);
@@ -239,6 +241,7 @@ impl Replica {
                 outcomes.push(outcome);
             }
             (self.height, self.frame) = (proposal.frame.height, proposal.proof.frame);
+            self.previous = proposal.frame.previous;
             (self.nonce, self.timestamp_s) = (proposal.proof.nonce, proposal.frame.timestamp_s);
         }
         self.by = self.me;

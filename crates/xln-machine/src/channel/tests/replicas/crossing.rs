@@ -70,6 +70,24 @@ fn an_equivocation_is_refused_and_kept() {
     assert_eq!(*pair.book(Left), book);
 }
 
+/// CH-9: a late copy of a frame that right gave up is no equivocation, even at the height at which left took another of right's.
+#[test]
+fn a_late_copy_of_what_was_given_up_accuses_nobody() {
+    let mut pair = Pair::opened();
+    let from_left = pair.proposes(Left, [pay(1)]);
+    let given_up = [pair.proposes(Right, [pay(2)]), pair.proposes(Right, [pay(3)])];
+    assert_eq!(pair.deliver(&given_up[0]), Ok(Received::Crossed));
+    taken(pair.deliver(&from_left));
+    taken(pair.ack(Right));
+    let again = pair.propose(Right).expect("right owes a frame");
+    taken(pair.deliver(&again));
+    let before = pair.clone();
+    for copy in given_up {
+        assert_eq!(pair.deliver(&copy), Err(Rejection::StaleFrame {}));
+    }
+    assert_eq!(pair, before);
+}
+
 /// CH-9: a duplicate is acknowledged again; an older one, and a late acknowledgement, change nothing.
 #[test]
 fn duplicates_change_nothing() {

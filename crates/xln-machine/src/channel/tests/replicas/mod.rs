@@ -144,6 +144,13 @@ fn losses_are_made_good() {
     holds(&Plan { losses: 1, ..Plan::of([1, 1], &[Pay, Add, Fulfill, Cancel]) });
 }
 
+/// CH-9: late copies change nothing, and accuse nobody.
+#[test]
+fn late_copies_change_nothing() {
+    holds(&Plan { copies: 1, ..Plan::of([2, 2], &[Pay]) });
+    holds(&Plan { copies: 1, losses: 1, ..Plan::of([1, 1], &[Pay, Add, Fulfill, Cancel]) });
+}
+
 /// CH-9: left goes on when right stays silent.
 #[test]
 fn turns_that_end_by_time_stick_nowhere() {
