@@ -138,6 +138,7 @@ impl Replica {
         self.yielding_since_ms = None;
         self.forget_facts(head);
         self.rebase(head, judge);
+        let outcomes = self.without_taken_back(frame, outcomes);
         let mut now = Vec::new();
         for outcome in outcomes {
             match outcome {
@@ -148,6 +149,21 @@ impl Replica {
         }
         now.extend(self.ripe(nonce));
         Ok(Received::Taken(now))
+    }
+
+    /// HT-3: an HTLC that its payer took back before it was final is never called final: nobody locks the next one for it.
+    fn without_taken_back(&mut self, frame: &Frame, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        for tx in &frame.txs {
+            if let FrameTx::HtlcCancel { key, .. } = tx
+                && key.side == frame.by
+            {
+                let adds =
+                    |outcome: &Outcome| matches!(outcome, Outcome::Final(FrameTx::HtlcAdd { id, .. }) if *id == key.id);
+                self.pending.retain(|pending| !adds(&pending.outcome));
+                outcomes.retain(|outcome| !adds(outcome));
+            }
+        }
+        outcomes
     }
 
     /// CH-9: right gives up its whole stack and puts its transactions back in order, each as often as it stood there. It owes a frame:

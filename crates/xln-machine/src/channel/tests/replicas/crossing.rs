@@ -1,9 +1,9 @@
 //! Crossings, one by one: who wins, what is put back, what is evidence and what isn't.
 
-use super::NOW_MS;
 use super::pair::{Left, Pair, Right, add, cancel, fulfill, grant, pay, signed, taken};
+use super::{EXPIRY_S, NOW_MS};
 use crate::channel::replica::{Outcome, Received, TURN_MS_MAX};
-use xln_types::{Amount, Rejection};
+use xln_types::{Amount, FrameTx, Rejection};
 
 /// CH-9: left's frame wins; right puts each transaction back as often as it stood there, in order, and owes a frame.
 #[test]
@@ -162,4 +162,36 @@ fn a_preimage_is_known_at_once() {
     assert!(matches!(told.as_slice(), [Outcome::Preimage { key, .. }] if key.id == 0), "{told:?}");
     assert_eq!(taken(pair.ack(Right)), [Outcome::Acknowledged(fulfill(0))]);
     assert_eq!(pair.offdelta(Left), 5);
+}
+
+/// HT-3: an HTLC that its payer took back after the expiry, before it was final, is never called final.
+#[test]
+fn what_its_payer_took_back_is_never_called_final() {
+    let mut pair = Pair::opened();
+    let locked = pair.proposes(Left, [add(0, 5), pay(1)]);
+    for tx in [pay(1), pay(2)] {
+        pair.proposes(Right, [tx]);
+    }
+    assert_eq!(taken(pair.deliver(&locked)), [], "right signed nonce 4 without it");
+    taken(pair.ack(Right));
+    (pair.judge.now_ms, pair.judge.chain_s) = (EXPIRY_S * 1000, EXPIRY_S);
+    let back = pair.proposes(Left, [cancel(Left, 0)]);
+    taken(pair.deliver(&back));
+    taken(pair.ack(Right));
+    let again = pair.propose(Right).expect("right owes a frame");
+    taken(pair.deliver(&again));
+    let told = taken(pair.ack(Left));
+    assert!(told.contains(&Outcome::Final(pay(1))), "{told:?}");
+    assert!(!told.iter().any(|outcome| matches!(outcome, Outcome::Final(FrameTx::HtlcAdd { .. }))), "{told:?}");
+}
+
+/// HT-3: nor one that is locked and taken back in one frame.
+#[test]
+fn what_was_taken_back_in_its_own_frame_is_never_called_final() {
+    let mut pair = Pair::opened();
+    assert_eq!(pair.draft(Left, add(0, 5)), Ok(()));
+    (pair.judge.now_ms, pair.judge.chain_s) = (EXPIRY_S * 1000, EXPIRY_S);
+    let both = pair.proposes(Left, [cancel(Left, 0)]);
+    assert_eq!(both.frame.txs.len(), 2);
+    assert_eq!(taken(pair.deliver(&both)), []);
 }

@@ -119,6 +119,12 @@ fn htlcs_survive_every_dispute() {
     holds(&Plan::of([2, 2], &[Pay, Add, Fulfill, Cancel]));
 }
 
+/// HT-2: after the expiry the payer takes its own back, and nothing can be claimed any more.
+#[test]
+fn expired_htlcs_survive_every_dispute() {
+    holds(&Plan { expires: true, ..Plan::of([2, 2], &[Add, Fulfill, Cancel]) });
+}
+
 /// CH-9: equal payments that were given up are put back as often as they stood there.
 #[test]
 fn equal_payments_are_as_many_as_were_made() {
