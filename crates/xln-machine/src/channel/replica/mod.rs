@@ -80,6 +80,11 @@ pub struct SeenFact {
 }
 
 impl SeenFact {
+    /// Its place in the chain's order: block, and index of the log in it.
+    pub fn place(&self) -> (u64, u64) {
+        (self.block, self.log_index)
+    }
+
     /// As a frame's transaction.
     pub fn to_tx(self) -> FrameTx {
         let SeenFact { block, block_hash, log_index, asset, change } = self;

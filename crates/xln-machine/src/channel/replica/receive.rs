@@ -223,7 +223,7 @@ impl Replica {
     /// CH-12: what is in the head now waits no more.
     fn forget_facts(&mut self, head: &Book) {
         let place = (head.terms.fact_block, head.terms.fact_log_index);
-        self.facts.retain(|fact| place < (fact.block, fact.log_index) || head.listed_line(fact.asset).is_err());
+        self.facts.retain(|fact| place < fact.place() || head.listed_line(fact.asset).is_err());
     }
 
     /// CH-8: the other side signed the head with this nonce: what only lower nonces of ours could undo is done.

@@ -5,7 +5,7 @@ use super::{ASSET, EXPIRY_S, NOW_MS};
 use crate::channel::replica::{FULFILL_MARGIN_S, Received, SeenFact};
 use xln_types::frame::{CollateralChange, FRAME_AHEAD_S_MAX};
 use xln_types::htlc::HTLC_EXPIRY_S_MAX;
-use xln_types::{Amount, FrameTx, Hash, Htlc, Rejection, Side};
+use xln_types::{Amount, AssetId, FrameTx, Hash, Htlc, Rejection, Side};
 
 const NOW_S: u64 = NOW_MS / 1000;
 
@@ -88,6 +88,37 @@ pub(super) fn added(block: u64, log_index: u64, amount: u128) -> SeenFact {
     SeenFact { block, block_hash: Hash([9; 32]), log_index, asset: ASSET, change }
 }
 
+/// CH-12: a fact is taken once its receiver knows it too, as the next one it knows; several may stand in one frame, in order.
+#[test]
+fn facts_are_taken_in_order_once_they_are_known() {
+    let mut pair = Pair::opened();
+    let facts = [added(1, 0, 4), added(2, 3, 5), added(2, 4, 6)];
+    let txs = facts.map(SeenFact::to_tx);
+    let sent = pair.proposes(Left, txs[..2].to_vec());
+    let waits = Err(Rejection::FactNotDeep {});
+    assert_eq!(pair.deliver(&sent), waits, "right knows none");
+    pair.replica(Right).see(facts[0]).expect("room");
+    assert_eq!(pair.deliver(&sent), waits, "right doesn't know the second");
+    pair.replica(Right).see(facts[1]).expect("room");
+    pair.replica(Right).see(facts[2]).expect("room");
+    taken(pair.deliver(&sent));
+    assert_eq!(pair.replica(Right).facts, [facts[2]], "what is in the head waits no more");
+    taken(pair.ack(Right));
+    assert_eq!(pair.book(Left).line(ASSET).map(|line| line.collateral.0), Some(9));
+    assert_eq!(pair.draft(Left, facts[1].to_tx()), Err(Rejection::StaleFact {}), "each once");
+    pair.does(Left, [facts[2].to_tx()]);
+    assert!(pair.replica(Right).facts.is_empty());
+
+    // A fact that differs in anything from what this node saw.
+    let mut pair = Pair::opened();
+    pair.replica(Right).see(added(3, 0, 7)).expect("room");
+    for other in [added(3, 0, 8), added(4, 0, 7), added(3, 1, 7)] {
+        let mut pair = pair.clone();
+        let sent = pair.proposes(Left, [other.to_tx()]);
+        assert_eq!(pair.deliver(&sent), waits);
+    }
+}
+
 /// CH-12: what both sides propose at once enters once.
 #[test]
 fn a_fact_that_both_propose_enters_once() {
@@ -107,4 +138,19 @@ fn a_fact_that_both_propose_enters_once() {
     taken(pair.ack(Left));
     assert_eq!(pair.book(Right).line(ASSET).map(|line| line.collateral.0), Some(7));
     assert!(pair.replicas.iter().all(|replica| replica.facts.is_empty() && replica.is_settled()));
+}
+
+/// CH-12: collateral of an asset that isn't listed hinders no other fact.
+#[test]
+fn an_unlisted_assets_fact_waits_aside() {
+    let mut pair = Pair::opened();
+    let unlisted = SeenFact { asset: AssetId([8; 32]), ..added(1, 0, 5) };
+    for fact in [unlisted, added(2, 0, 6), added(3, 0, 7)] {
+        pair.replica(Right).see(fact).expect("room");
+    }
+    pair.does(Left, [added(2, 0, 6).to_tx()]);
+    assert_eq!(pair.replica(Right).facts, [unlisted, added(3, 0, 7)]);
+    // Even once it is listed: its place is past.
+    pair.does(Left, [FrameTx::List { asset: unlisted.asset }, added(3, 0, 7).to_tx()]);
+    assert!(pair.replica(Right).facts.is_empty());
 }
