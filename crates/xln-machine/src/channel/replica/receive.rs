@@ -191,8 +191,8 @@ impl Replica {
         }
         let start = self.proposed.clone();
         self.rebase(start.as_deref().unwrap_or(head), judge);
-        // What was never signed is dropped at once.
-        self.ripe(1)
+        // What was never signed is dropped at once, and what was signed where the head is above all that held it.
+        self.ripe(if self.frozen { 1 } else { self.nonce.max(1) })
     }
 
     /// CH-6: what no longer fits the new head drops: at once if it was never signed, else once it is released (CH-8).

@@ -113,6 +113,26 @@ fn drafts_that_expired_are_swept() {
     assert!(pair.replica(Left).is_settled());
 }
 
+/// CH-8: what was signed, given up and then swept is released at once where the head is above all that held it.
+#[test]
+fn what_is_swept_after_its_release_waits_for_nothing() {
+    let mut pair = Pair::opened();
+    let from_left = pair.proposes(Left, [pay(1)]);
+    // So many are given up that the HTLC doesn't get into the owed frame.
+    pair.proposes(Right, std::iter::repeat_n(pay(1), FRAME_TXS_MAX));
+    pair.proposes(Right, [add(0, 5)]);
+    taken(pair.deliver(&from_left));
+    taken(pair.ack(Right));
+    let owed = pair.propose(Right).expect("right owes a frame");
+    assert_eq!(pair.replica(Right).draft.len(), 1);
+    taken(pair.deliver(&owed));
+    taken(pair.ack(Left));
+    pair.judge.now_ms = EXPIRY_S * 1000;
+    let (judge, head) = (pair.judge, pair.books[1].clone());
+    let told = pair.replica(Right).sweep(&head, &judge);
+    assert!(matches!(told.as_slice(), [Outcome::Dropped { tx: FrameTx::HtlcAdd { .. }, .. }]), "{told:?}");
+}
+
 /// CH-8: what was signed, given up and then swept waits for its release.
 #[test]
 fn what_is_swept_before_its_release_waits() {
