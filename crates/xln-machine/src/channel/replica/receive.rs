@@ -235,7 +235,8 @@ impl Replica {
         ripe.into_iter().map(|pending| pending.outcome).collect()
     }
 
-    /// The other side's signature on one of this side's frames, which settles all frames before it too.
+    /// The other side's signature on one of this side's frames, which settles all frames before it too. Once a dispute has begun it is
+    /// evidence and tells nothing any more (CH-12): what comes of each transaction is the chain's to say.
     ///
     /// # Errors
     /// `StaleFrame` for one of a frame that isn't waiting, `MalformedFrame` for one that covers something else.
@@ -267,6 +268,9 @@ impl Replica {
         let nonce = signed.proof.nonce;
         self.evidence = Some(signed);
         self.forget_facts(head);
+        if self.frozen {
+            return Ok(Received::Taken(Vec::new()));
+        }
         outcomes.extend(self.ripe(nonce));
         Ok(Received::Taken(outcomes))
     }

@@ -108,6 +108,33 @@ fn what_stands_alone_is_the_only_one() {
     assert_eq!(answer(|frame, _| frame.txs = vec![update(1), update(2)]), malformed);
 }
 
+/// CH-12: once a dispute has begun nothing is drafted, proposed or taken, and nothing counts as final; what arrives is evidence.
+#[test]
+fn a_frozen_replica_signs_nothing_and_counts_nothing_as_final() {
+    let mut pair = Pair::opened();
+    let from_left = pair.proposes(Left, [pay(100)]);
+    for tx in [pay(1), pay(2)] {
+        pair.proposes(Right, [tx]);
+    }
+    taken(pair.deliver(&from_left));
+    taken(pair.ack(Right));
+    let again = pair.propose(Right).expect("right owes a frame");
+    taken(pair.deliver(&again));
+    pair.draft(Right, pay(3)).expect("it fits");
+    pair.replica(Right).freeze();
+    // Right would be told now that left's payment is final.
+    assert_eq!(taken(pair.ack(Left)), [], "nobody relies on it any more");
+    let head = (pair.replica(Right).nonce, pair.replica(Right).evidence.clone().map(|evidence| evidence.proof.nonce));
+    assert_eq!(head, (again.proof.nonce, Some(again.proof.nonce)), "but it is evidence");
+    assert_eq!(pair.books[0], pair.books[1]);
+    let sent = pair.proposes(Left, [pay(4)]);
+    let before = pair.clone();
+    assert_eq!(pair.deliver(&sent), Err(Rejection::Disputed {}));
+    assert_eq!(pair.draft(Right, pay(1)), Err(Rejection::Disputed {}));
+    assert_eq!(pair.propose(Right), None);
+    assert_eq!(pair, before);
+}
+
 /// CH-9: an acknowledgement covers what was proposed, to the byte; a board that rotated signs with its own epoch.
 #[test]
 fn an_acknowledgement_covers_what_was_proposed() {
