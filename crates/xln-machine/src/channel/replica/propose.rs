@@ -13,13 +13,7 @@ impl Replica {
     /// # Errors
     /// What the book or the judge says; `Disputed`; `StackFull`.
     pub fn draft(&mut self, head: &Book, judge: &Judge, tx: FrameTx) -> Result<(), Rejection> {
-        if self.frozen {
-            return Err(Rejection::Disputed {});
-        }
-        if DRAFT_TXS_MAX <= self.draft.len() {
-            return Err(Rejection::StackFull { limit: DRAFT_TXS_MAX as u64 });
-        }
-        judge.proposes(self, self.tip(head), &tx)?;
+        self.may_draft(head, judge, &tx)?;
         let me = self.me;
         self.tip_mut(head).apply(me, &tx)?;
         if let FrameTx::HtlcAdd { id, .. } = tx {
@@ -34,14 +28,24 @@ impl Replica {
     /// # Errors
     /// As [`Replica::draft`].
     pub fn would_draft(&self, head: &Book, judge: &Judge, tx: &FrameTx) -> Result<(), Rejection> {
+        self.may_draft(head, judge, tx)?;
+        self.tip(head).clone().apply(self.me, tx)
+    }
+
+    /// All but what the book says.
+    fn may_draft(&self, head: &Book, judge: &Judge, tx: &FrameTx) -> Result<(), Rejection> {
         if self.frozen {
             return Err(Rejection::Disputed {});
         }
         if DRAFT_TXS_MAX <= self.draft.len() {
             return Err(Rejection::StackFull { limit: DRAFT_TXS_MAX as u64 });
         }
-        judge.proposes(self, self.tip(head), tx)?;
-        self.tip(head).clone().apply(self.me, tx)
+        // HT-2: the book knows what both have signed, and not what was given up.
+        let expected = self.next_htlc_id(head);
+        if matches!(tx, FrameTx::HtlcAdd { id, .. } if *id < expected) {
+            return Err(Rejection::HtlcUsed { expected });
+        }
+        judge.proposes(self, self.tip(head), tx)
     }
 
     /// The number of this side's next HTLC: above all that the book or an earlier signature of ours has used (HT-2).

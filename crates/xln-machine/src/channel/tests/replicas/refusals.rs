@@ -1,6 +1,6 @@
 //! What a replica refuses, each typed, each changing nothing (**CH-6**).
 
-use super::pair::{Left, Pair, Right, pay, signed, taken};
+use super::pair::{Left, Pair, Right, Sent, add, grant, pay, signed, taken};
 use super::{NOW_MS, replica};
 use crate::channel::Book;
 use crate::channel::replica::{Outcome, Received, SeenFact};
@@ -156,6 +156,29 @@ fn an_acknowledgement_covers_what_was_proposed() {
     check(&|proof| proof.channel = ChannelId::ZERO, malformed());
     check(&|proof| proof.frame = Hash::ZERO, Err(Rejection::StaleFrame {}));
     check(&|proof| proof.board_epoch = 9, Ok(Received::Taken(vec![Outcome::Acknowledged(pay(1))])));
+}
+
+/// HT-2: an HTLC's number, once signed, is never used again, even where its frame was given up.
+#[test]
+fn a_number_is_never_used_twice() {
+    let mut pair = Pair::opened();
+    let lowered = pair.proposes(Left, [grant(0)]);
+    pair.proposes(Right, [add(0, 5)]);
+    taken(pair.deliver(&lowered));
+    pair.does_raise();
+    assert_eq!(pair.draft(Right, add(0, 7)), Err(Rejection::HtlcUsed { expected: 1 }));
+    assert_eq!(pair.draft(Right, add(1, 7)), Ok(()));
+}
+
+impl Pair {
+    /// Left grants again, after right's owed frame.
+    fn does_raise(&mut self) {
+        taken(self.ack(Right));
+        let owed: Sent = self.propose(Right).expect("right owes a frame");
+        taken(self.deliver(&owed));
+        taken(self.ack(Left));
+        self.does(Left, [grant(100)]);
+    }
 }
 
 /// CH-16: a replica waits with a bounded number of facts.
