@@ -1,6 +1,7 @@
 //! Proposing: transactions gather in a draft, and a frame closes over them. **CH-7**, **CH-8** (what may be stacked), **CH-9** (turns).
 
 use super::{DRAFT_TXS_MAX, Draft, FRAME_TX_BYTES_MAX, Judge, Proposal, Replica, STACK_FRAMES_MAX, TURN_MS_MAX};
+use crate::channel::ChannelStatus;
 use crate::channel::book::Book;
 use xln_crypto::frame_hash;
 use xln_types::codec::Encodable;
@@ -39,6 +40,11 @@ impl Replica {
         }
         if DRAFT_TXS_MAX <= self.draft.len() {
             return Err(Rejection::StackFull { limit: DRAFT_TXS_MAX as u64 });
+        }
+        // The first frame opens the channel: any other would be refused, and never be given up by left.
+        let opens = matches!(tx, FrameTx::Open { .. });
+        if !opens && self.height == 0 && self.stack.is_empty() && self.draft.is_empty() {
+            return Err(Rejection::ChannelNotOpen { status: ChannelStatus::Pending.number() });
         }
         // HT-2: the book knows what both have signed, and not what was given up.
         let expected = self.next_htlc_id(head);

@@ -1,7 +1,7 @@
 //! What a replica refuses, each typed, each changing nothing (**CH-6**).
 
 use super::pair::{Left, Pair, Right, Sent, add, grant, pay, signed, taken};
-use super::{NOW_MS, replica};
+use super::{NOW_MS, open_tx, replica};
 use crate::channel::Book;
 use crate::channel::replica::{Outcome, Received, SeenFact};
 use xln_types::frame::{FRAME_AHEAD_S_MAX, NONCE_SKIP_MAX};
@@ -93,6 +93,32 @@ fn timestamps_stay_in_their_window() {
     taken(pair.deliver(&ahead));
     assert_eq!(pair.proposes(Left, [pay(1)]).frame.timestamp_s, until_s);
     assert_eq!(pair.proposes(Left, [pay(1)]).frame.timestamp_s, until_s, "stacked too");
+}
+
+/// CH-11: the first frame opens the channel, alone, and no other does.
+#[test]
+fn the_first_frame_opens_and_no_other_does() {
+    let open = open_tx().expect("it is there");
+    let malformed = Err(Rejection::MalformedFrame {});
+    let first = |txs: Vec<FrameTx>| {
+        let mut pair = Pair::new();
+        let sent = pair.proposes(Right, [open.clone()]).changed(|frame, _| frame.txs = txs);
+        let before = pair.clone();
+        let answer = pair.deliver(&sent);
+        assert!(answer.is_ok() || pair == before);
+        answer
+    };
+    assert_eq!(first(vec![]), malformed);
+    assert_eq!(first(vec![grant(1)]), malformed);
+    assert_eq!(first(vec![open.clone(), grant(1)]), malformed);
+    assert!(first(vec![open.clone()]).is_ok());
+    assert_eq!(answer(|frame, _| frame.txs = vec![open]), malformed);
+    // Nor does anybody draft anything before.
+    let mut pair = Pair::new();
+    for tx in [grant(1), pay(1), update(1)] {
+        assert_eq!(pair.draft(Left, tx), Err(Rejection::ChannelNotOpen { status: 0 }));
+    }
+    assert_eq!(pair.propose(Left), None);
 }
 
 pub(super) fn update(mailbox: u8) -> FrameTx {
