@@ -257,7 +257,8 @@ impl Replica {
         Ok(())
     }
 
-    /// The acknowledgement of the head: this side's signature on the same state.
+    /// The acknowledgement of the head: this side's signature on the same state. Where the link was broken it is sent again before the
+    /// stack (CH-10): to whoever lacks it the stack stands on an unknown frame, is refused, and nobody would send it once more.
     pub fn acknowledgement(&self, board_epoch: u64) -> Option<ChannelProof> {
         let evidence = self.evidence.as_ref().filter(|_| self.by != self.me)?;
         Some(ChannelProof { board_epoch, ..evidence.proof })
