@@ -216,7 +216,10 @@ impl Server {
 
     /// This side's signature on the head, as an effect.
     pub(super) fn acknowledge(&self, handle: Handle<Channel>) -> Option<Effect> {
-        let channel = self.channels.at(handle);
+        self.acknowledgement_of(self.channels.at(handle))
+    }
+
+    fn acknowledgement_of(&self, channel: &Channel) -> Option<Effect> {
         let replica = channel.replica.as_ref()?;
         let proof: ChannelProof = replica.acknowledgement(FOUNDING_EPOCH)?;
         let message = Box::new(PeerMessage::Ack { proof, signature: Blob::default() });
@@ -297,8 +300,11 @@ impl Server {
     pub fn outstanding(&self, node: EntityId) -> Vec<Effect> {
         let handles = self.node_channels.get(&node).into_iter().flatten();
         let stacks = handles.map(|handle| self.channels.at(*handle)).flat_map(|channel| {
-            let proposals = channel.replica.iter().flat_map(|replica| replica.stack.iter());
-            proposals.filter_map(|proposal| self.proposal_effect(channel, proposal))
+            let replica = channel.replica.as_deref().filter(|replica| !replica.stack.is_empty());
+            // To whoever lacks the head's acknowledgement the stack stands on an unknown frame.
+            let head = replica.and_then(|_| self.acknowledgement_of(channel));
+            let proposals = replica.into_iter().flat_map(|replica| replica.stack.iter());
+            head.into_iter().chain(proposals.filter_map(|proposal| self.proposal_effect(channel, proposal)))
         });
         stacks.collect()
     }
