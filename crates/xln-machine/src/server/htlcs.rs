@@ -69,7 +69,7 @@ impl Server {
                 self.todo.push_back(Todo::Returned(handle, key, failure));
             }
             Outcome::Acknowledged(tx) => self.acknowledged(at, handle, tx),
-            Outcome::Dropped { tx, reason } => self.dropped(at, handle, tx, reason),
+            Outcome::Dropped { tx, reason } => self.dropped(at, handle, &tx, reason),
             Outcome::Final(FrameTx::Settle { diffs, counter, valid_until_s }) => {
                 self.sign_for_chain(handle, counter, valid_until_s, &diffs);
             }
@@ -103,9 +103,9 @@ impl Server {
     }
 
     /// What this side asked for can never come to pass any more.
-    fn dropped(&mut self, at: At, handle: Handle<Channel>, tx: FrameTx, reason: Rejection) {
+    fn dropped(&mut self, at: At, handle: Handle<Channel>, tx: &FrameTx, reason: Rejection) {
         let Some(me) = self.own_side(handle) else { return };
-        match tx {
+        match *tx {
             FrameTx::Pay { payment, .. } => self.payment_failed_at_once(handle, me, payment, reason),
             FrameTx::HtlcAdd { id, .. } => {
                 self.todo.push_back(Todo::Returned(handle, HtlcKey { side: me, id }, Failure::here(reason)));
