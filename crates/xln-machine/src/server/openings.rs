@@ -36,10 +36,15 @@ impl Server {
         if node == self.hub_id() || member == SignerId::ZERO {
             return Err(Rejection::InvalidBoard {});
         }
+        // What a signer hosted here may found next is founded here: nobody else has its key.
+        let known = self.signer_index.get(&member);
+        if known.is_some_and(|known| self.signers.at(known).hosted == 1) {
+            return Err(Rejection::AlreadyExists {});
+        }
         if INTRODUCED_MAX <= self.nodes.len() {
             return Err(Rejection::TooLarge { limit: INTRODUCED_MAX as u64 });
         }
-        if self.signer_index.get(&member).is_none() {
+        if known.is_none() {
             self.add_signer(Signer {
                 id: member,
                 public_key: public_key.clone(),

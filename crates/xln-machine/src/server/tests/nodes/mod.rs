@@ -8,7 +8,9 @@
 mod answers;
 mod bodies;
 mod checks;
+mod introduce;
 mod net;
+mod openings;
 mod payments;
 mod people;
 mod script;

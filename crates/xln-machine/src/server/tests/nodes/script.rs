@@ -52,10 +52,15 @@ pub(super) fn both(script: &str) {
     let _ = check(&script.lines().map(line).collect::<Vec<_>>().join("\n"));
 }
 
-/// All goes on, nothing stays under way, and the logs replay.
+/// All goes on and is said again, nothing stays under way, and the logs replay.
 pub(super) fn end(net: &mut Net) {
     net.held.clear();
     net.settle();
+    for _ in 0..2 {
+        let lines: Vec<_> = net.links.keys().copied().collect();
+        lines.into_iter().for_each(|(from, to)| net.remind(from, to));
+        net.settle();
+    }
     checks::quiet(net);
     checks::replay(net);
 }
