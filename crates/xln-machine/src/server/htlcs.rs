@@ -256,10 +256,11 @@ impl Server {
     /// A book has changed: the journal, the sums of both sides and the subscribers follow.
     pub(super) fn follow_book(&mut self, handle: Handle<Channel>, before: &Book) {
         let channel = self.channels.at_mut(handle);
-        channel.head.dispute_window_s = match channel.book.terms.dispute_window_s {
-            0 => channel.head.dispute_window_s,
-            window_s => window_s,
-        };
+        let agreed_s = channel.book.terms.dispute_window_s;
+        if agreed_s != 0 && agreed_s != channel.head.dispute_window_s {
+            self.journal.undos.push(Undo::Head(handle, Some(channel.head)));
+            channel.head.dispute_window_s = agreed_s;
+        }
         let (head, lines) = (channel.head, channel.book.lines.clone());
         let terms_changed = channel.book.terms != before.terms;
         for (asset, after) in lines {
