@@ -33,6 +33,9 @@ impl Server {
                     && let Some(all) = self.node_channels.get_mut(&replica.node)
                 {
                     all.remove(&handle);
+                    if all.is_empty() {
+                        self.node_channels.remove(&replica.node);
+                    }
                 }
                 self.speakers.remove(&handle);
             }
