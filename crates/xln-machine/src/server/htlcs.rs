@@ -123,6 +123,13 @@ impl Server {
                 }
             }
             FrameTx::Settle { counter, .. } => self.settlement_dropped(at, handle, counter),
+            // CH-9: the other side's opening came first; what this one grants follows it.
+            FrameTx::Open { ref grants, .. } => {
+                for grant in grants {
+                    // A refusal means that the channel has no room for the asset: then it isn't listed.
+                    let _ = self.draft(at, handle, FrameTx::Credit { asset: grant.asset, granted: grant.amount });
+                }
+            }
             _ => {}
         }
     }

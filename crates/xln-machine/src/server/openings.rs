@@ -8,7 +8,7 @@ use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::replica::{Received, Replica, Signed};
 use crate::channel::state::Head;
-use crate::channel::{self, Action, Channel, ChannelStatus};
+use crate::channel::{self, Action, Book, Channel, ChannelStatus};
 use crate::entity::{self, Entity, EntityRecord};
 use crate::machine::At;
 use crate::signer::Signer;

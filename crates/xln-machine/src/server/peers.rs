@@ -9,7 +9,7 @@ use super::journal::Undo;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::replica::{Checked, Judge, Received, Signed};
-use crate::channel::{self, Channel};
+use crate::channel::{self, Channel, ChannelStatus};
 use crate::entity::Entity;
 use crate::machine::At;
 use xln_crypto::VerifiedMessage;
@@ -174,6 +174,11 @@ impl Server {
             Received::Taken(outcomes) => {
                 self.follow_book(handle, &before);
                 self.journal.effects.extend(self.acknowledge(handle));
+                // CH-9: openings crossed. Both sides wanted the channel, so each has the other's consent.
+                let head = self.channels.at(handle).head;
+                if head.status == ChannelStatus::Pending && head.accepted == 0 {
+                    self.opened_remote(at, handle);
+                }
                 self.agreed(at, handle, outcomes);
             }
         }
