@@ -120,8 +120,10 @@ impl Server {
     fn judge_message(&self, now_ms: u64, verified: &VerifiedMessage) -> Result<Option<Effect>, Rejection> {
         match verified.message() {
             PeerMessage::Frame { frame, proof, signature, intro } => {
+                let signed = Signed { proof: *proof, signature: signature.clone() };
                 if self.channel_index.get(&frame.channel).is_none() {
-                    return self.check_opening(verified, frame, intro).map(|_| None);
+                    let judge = self.judge(now_ms);
+                    return self.check_opening(verified, &judge, (frame, &signed), intro).map(|_| None);
                 }
                 let handle = self.signed_by_peer(verified, frame.channel)?;
                 let channel = self.channels.at(handle);
@@ -129,7 +131,6 @@ impl Server {
                 if replica.offered.is_some() {
                     return Err(Rejection::StaleFrame {});
                 }
-                let signed = Signed { proof: *proof, signature: signature.clone() };
                 match replica.check_frame(&channel.book, &self.judge(now_ms), frame, &signed)? {
                     Checked::Again => Ok(self.acknowledge(handle)),
                     Checked::Equivocation if replica.equivocation.is_some() => Err(Rejection::Equivocation {}),
@@ -173,12 +174,12 @@ impl Server {
             Received::Crossed => {}
             Received::Taken(outcomes) => {
                 self.follow_book(handle, &before);
-                self.journal.effects.extend(self.acknowledge(handle));
                 // CH-9: openings crossed. Both sides wanted the channel, so each has the other's consent.
                 let head = self.channels.at(handle).head;
                 if head.status == ChannelStatus::Pending && head.accepted == 0 {
                     self.opened_remote(at, handle);
                 }
+                self.journal.effects.extend(self.acknowledge(handle));
                 self.agreed(at, handle, outcomes);
             }
         }
