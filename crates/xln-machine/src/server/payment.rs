@@ -4,7 +4,6 @@
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::{self, Action, Channel, ChannelStatus};
-use crate::depositary::Reserve;
 use crate::depositary::reserve::hop_fee;
 use crate::entity::Entity;
 use crate::machine::At;
@@ -147,11 +146,7 @@ impl Server {
         let line = self.channels.at(channel).tip().listed_line(asset).ok()?;
         let secured = line.share(side).claim().minus_or_zero(line.held(side));
         let policy = self.entities.at(payer).policy(asset);
-        let depositary = self.depositary(payer);
-        let reserve = depositary.reserve(asset);
-        let exposed = depositary.exposed.get(&asset).copied().unwrap_or_default();
-        let owed = Amount(reserve.owed.0.saturating_add(exposed.0));
-        let drawable = Reserve { owed, ..reserve }.drawable(&policy);
+        let drawable = self.depositary(payer).promised(asset).drawable(&policy);
         Some(Available { channel: line.out(side), policy: Amount(secured.0.saturating_add(drawable.0)) })
     }
 }

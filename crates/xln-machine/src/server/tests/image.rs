@@ -180,10 +180,10 @@ fn indexes(server: &Server) -> String {
         .collect();
     assert_eq!(pairs.len(), channels.len(), "each channel stands under its pair");
     let by_entity = &server.entity_channels;
-    let exposed: Vec<_> = server.channels.iter().map(|channel| &channel.exposed).collect();
+    let promised: Vec<_> = server.channels.iter().map(|channel| &channel.promised).collect();
     let routes = (&server.outgoing, &server.expiries, &server.invoice_expiries, &server.node_channels);
     let ended = (&server.ended_operations, server.ended_payments.len(), server.ended_invoices.len());
-    format!("{signers:?} {entities:?} {channels:?} {pairs:?} {by_entity:?} {exposed:?} {routes:?} {ended:?}")
+    format!("{signers:?} {entities:?} {channels:?} {pairs:?} {by_entity:?} {promised:?} {routes:?} {ended:?}")
 }
 
 /// TX-2, TX-5: nothing changed, or the nonce of the transaction's sender went up by one.
@@ -246,31 +246,32 @@ fn check_sums(server: &Server) {
     let owners: BTreeMap<_, _> = operations.iter().map(|(id, (handle, _))| (*id, *handle)).collect();
     let ends: BTreeSet<_> = operations.values().map(|(_, operation)| (operation.valid_until_s, operation.id)).collect();
     assert_eq!((&server.operation_owner, &server.deadlines), (&owners, &ends), "operations are found by id and end");
-    check_exposed(server);
+    check_promised(server);
     check_routes(server);
 }
 
-/// DP-2: what is promised and not yet owed is counted, in each channel and over all of them.
-fn check_exposed(server: &Server) {
-    let mut sums: BTreeMap<(EntityId, AssetId), u128> = BTreeMap::new();
+/// DP-2: what is promised and not yet owed or granted is counted, in each channel and over all of them.
+fn check_promised(server: &Server) {
+    let mut sums: BTreeMap<(EntityId, AssetId), [u128; 2]> = BTreeMap::new();
     for channel in server.channels.iter() {
         for (asset, line) in &channel.tip().lines {
             let booked = channel.line(*asset).copied().unwrap_or_default();
             for side in [Side::Left, Side::Right] {
-                let worst = (line.held(side).0.cast_signed() - line.share(side).0).max(0);
-                let more = (worst - booked.owed(side).0.cast_signed()).max(0).cast_unsigned();
-                *sums.entry((channel.head.entity(side), *asset)).or_default() += more;
+                let worst = (line.held(side).0.cast_signed() - line.share(side).0).max(0).cast_unsigned();
+                let sum = sums.entry((channel.head.entity(side), *asset)).or_default();
+                sum[0] += worst.saturating_sub(booked.owed(side).0);
+                sum[1] += line.granted(side).0.saturating_sub(booked.granted(side).0);
             }
         }
     }
-    sums.retain(|_, more| *more != 0);
-    let mut kept = BTreeMap::new();
     for handle in server.entities.handles() {
         let depositary = server.depositary(handle);
-        kept.extend(depositary.exposed.iter().map(|(asset, more)| ((depositary.entity, *asset), more.0)));
+        for (kept, at) in [(&depositary.exposed, 0), (&depositary.granting, 1)] {
+            let sums = sums.iter().filter(|((entity, _), sum)| *entity == depositary.entity && sum[at] != 0);
+            let sums: BTreeMap<_, _> = sums.map(|((_, asset), sum)| (*asset, Amount(sum[at]))).collect();
+            assert_eq!(*kept, sums, "DP-2: what is promised");
+        }
     }
-    kept.retain(|_, more| *more != 0);
-    assert_eq!(kept, sums, "DP-2: what is exposed");
 }
 
 /// What stands in two places of HTLCs and routes: nothing is forgotten, nothing stays behind.

@@ -8,6 +8,7 @@
 mod answers;
 mod bodies;
 mod checks;
+mod credit;
 mod introduce;
 mod net;
 mod openings;
