@@ -30,7 +30,7 @@ pub(super) enum Todo {
     Arrived(Handle<Channel>, HtlcKey),
     /// An HTLC of a payer who is here was claimed.
     Claimed(Handle<Channel>, HtlcKey, Hash),
-    /// An HTLC of a payer who is here was given back.
+    /// An HTLC of a payer who is here was given back, or never came to be; the failure as its payer sees it.
     Returned(Handle<Channel>, HtlcKey, Failure),
 }
 
@@ -66,7 +66,7 @@ impl Server {
             }
             Outcome::Returned { key, failure, .. } => {
                 self.tell_ended(handle, key, vec![failure.clone()]);
-                self.todo.push_back(Todo::Returned(handle, key, failure));
+                self.todo.push_back(Todo::Returned(handle, key, failure.upstream()));
             }
             Outcome::Acknowledged(tx) => self.acknowledged(at, handle, tx),
             Outcome::Dropped { tx, reason } => self.dropped(at, handle, &tx, reason),
@@ -146,6 +146,19 @@ impl Server {
         asset: AssetId,
         amount: xln_types::Amount,
         memo: xln_types::codec::Blob,
+    /// HT-2: the other side's own HTLCs that it took back after their expiry. What was passed on of them ends by itself: whether it can
+    /// still be claimed further down is no matter of theirs any more.
+    pub(super) fn taken_back(&mut self, handle: Handle<Channel>, frame: &xln_types::Frame) {
+        for tx in &frame.txs {
+            if let FrameTx::HtlcCancel { key, failure } = tx
+                && key.side == frame.by
+            {
+                self.tell_ended(handle, *key, vec![failure.clone()]);
+                self.forget_forward((self.channels.at(handle).head.id, *key));
+            }
+        }
+    }
+
     ) {
         let channel = self.channels.at(handle);
         let head = channel.head;
@@ -237,7 +250,7 @@ impl Server {
         self.step_book(at, handle, by, &tx)?;
         self.tell_ended(handle, key, vec![failure.clone()]);
         self.forget_forward((self.channels.at(handle).head.id, key));
-        self.todo.push_back(Todo::Returned(handle, key, failure));
+        self.todo.push_back(Todo::Returned(handle, key, failure.upstream()));
         Ok(())
     }
 

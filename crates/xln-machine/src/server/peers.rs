@@ -180,6 +180,7 @@ impl Server {
                     self.opened_remote(at, handle);
                 }
                 self.journal.effects.extend(self.acknowledge(handle));
+                self.taken_back(handle, frame);
                 self.agreed(at, handle, outcomes);
             }
         }

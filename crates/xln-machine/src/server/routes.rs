@@ -319,6 +319,9 @@ impl Server {
                 }
                 let Some(upstream) = self.channel_index.get(&incoming.0) else { return };
                 if let Err(reason) = self.claim_htlc(at, upstream, incoming.1, preimage) {
+                    if self.channels.at(upstream).book.htlc(incoming.1).is_none() {
+                        self.forget_forward(incoming);
+                    }
                     let reason = format!("an htlc was claimed from us and can't be claimed by us: {}", reason.reason());
                     self.journal.events.push(Event::Alarm { reason });
                 }
@@ -331,11 +334,11 @@ impl Server {
         let place = (self.channels.at(handle).head.id, key);
         match self.forget_outgoing(place) {
             None | Some(Source::Own) => {}
-            Some(Source::Payment(id)) => self.payment_ended(id, vec![failure.upstream()], Hash::ZERO),
+            Some(Source::Payment(id)) => self.payment_ended(id, vec![failure], Hash::ZERO),
             Some(Source::Incoming(incoming)) => {
                 let Some(upstream) = self.channel_index.get(&incoming.0) else { return };
                 let by = incoming.1.side.other();
-                if self.give_back(at, upstream, by, incoming.1, failure.upstream()).is_err() {
+                if self.give_back(at, upstream, by, incoming.1, failure).is_err() {
                     // It has ended there already: its payer took it back after its expiry.
                     self.forget_forward(incoming);
                 }
