@@ -184,7 +184,7 @@ impl Server {
         }
     }
 
-    /// DP-2: what the sides that are here would owe more if all that is locked, stacked and drafted came to pass.
+    /// DP-2: what the sides would owe and grant more if all that is locked, stacked and drafted came to pass.
     pub(super) fn recount(&mut self, handle: Handle<Channel>) {
         let channel = self.channels.at(handle);
         let (head, tip) = (channel.head, channel.tip());
@@ -192,8 +192,8 @@ impl Server {
         for (asset, line) in &tip.lines {
             let booked = channel.line(*asset).copied().unwrap_or_default();
             let more = [Side::Left, Side::Right].map(|side| {
-                let worst = Balance(line.share(side).0.saturating_sub(line.held(side).0.cast_signed())).debt();
-                let owed = worst.minus_or_zero(booked.owed(side));
+                // What was taken back counts until the other side has signed that (CH-8).
+                let owed = worst(line, side).max(worst(&booked, side)).minus_or_zero(booked.owed(side));
                 Promised { owed, granted: line.granted(side).minus_or_zero(booked.granted(side)) }
             });
             if more != [Promised::default(); 2] {
@@ -356,4 +356,9 @@ impl Server {
         let entity = self.entities.at(handle);
         if entity.record.id == id && !entity.deleted { Ok(handle) } else { Err(Rejection::UnknownEntity {}) }
     }
+}
+
+/// What a side would owe if all that it has locked were claimed.
+fn worst(line: &Line, side: Side) -> Amount {
+    Balance(line.share(side).0.saturating_sub(line.held(side).0.cast_signed())).debt()
 }

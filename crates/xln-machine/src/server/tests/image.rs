@@ -5,6 +5,7 @@
 
 use crate::arena::Handle;
 use crate::channel::Channel;
+use crate::channel::{Channel, Line};
 use crate::channel::book::Terms;
 use crate::depositary::{Operation, OperationKind};
 use crate::entity::{Entity, EntityRecord};
@@ -259,7 +260,7 @@ fn check_promised(server: &Server) {
             for side in [Side::Left, Side::Right] {
                 let worst = (line.held(side).0.cast_signed() - line.share(side).0).max(0).cast_unsigned();
                 let sum = sums.entry((channel.head.entity(side), *asset)).or_default();
-                sum[0] += worst.saturating_sub(booked.owed(side).0);
+                sum[0] += worst(line).max(worst(&booked)).saturating_sub(booked.owed(side).0);
                 sum[1] += line.granted(side).0.saturating_sub(booked.granted(side).0);
             }
         }
