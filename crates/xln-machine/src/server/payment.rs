@@ -126,10 +126,6 @@ impl Server {
 
     /// A payment to an entity on another node waits for the turn's frame, and is over once that entity has signed it.
     fn pay_remote(&mut self, at: At, leg: &Leg, body: &DirectPayment, payment: TxHash) -> Result<(), Rejection> {
-        let status = self.channels.at(leg.channel).head.status;
-        if status != ChannelStatus::Open {
-            return Err(Rejection::ChannelNotOpen { status: status.number() });
-        }
         self.check_payable(leg.payer, leg.channel, leg.side, body.asset, leg.amount, leg.number)?;
         let (asset, amount, memo) = (body.asset, leg.amount, body.memo.clone());
         self.draft(at, leg.channel, FrameTx::Pay { asset, amount, payment, memo })

@@ -8,7 +8,7 @@ use super::htlcs::HtlcPlace;
 use super::journal::Undo;
 use super::state::Server;
 use crate::arena::Handle;
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelStatus};
 use crate::depositary::reserve::hop_fee;
 use crate::entity::Entity;
 use crate::machine::At;
@@ -373,7 +373,7 @@ impl Server {
         self.ended_payments.push_back(Payment { status: status as u8, failure, preimage, ..payment });
     }
 
-    /// CH-1: refuses what the payer can't pay over this channel: by the channel, or by its policy (DP-2).
+    /// CH-1, CH-11: refuses what the payer can't pay over this channel: by the channel, or by its policy (DP-2).
     pub(super) fn check_payable(
         &self,
         payer: Handle<Entity>,
@@ -383,6 +383,10 @@ impl Server {
         amount: Amount,
         leg: u8,
     ) -> Result<(), Rejection> {
+        let status = self.channels.at(channel).head.status;
+        if status != ChannelStatus::Open {
+            return Err(Rejection::ChannelNotOpen { status: status.number() });
+        }
         let available = self.available(payer, channel, side, asset).ok_or(Rejection::UnknownAsset {})?;
         if amount <= available.smaller() {
             return Ok(());
