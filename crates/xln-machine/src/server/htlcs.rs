@@ -24,6 +24,12 @@ pub(super) const EXPIRED_HTLCS_MAX: usize = 1024;
 /// What still follows from what was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Todo {
+    /// A block of this time is deep.
+    Deep(u64),
+    /// The chain did this to a channel with another node.
+    Seen(Handle<Channel>, SeenFact),
+    /// A settlement of this channel has failed on the chain, or may have.
+    Lapses(Handle<Channel>),
     /// A replica said so.
     Outcome(Handle<Channel>, Outcome),
     /// An HTLC is final for its receiver, who is here.
@@ -42,6 +48,12 @@ impl Server {
     pub(super) fn work_off(&mut self, at: At) {
         while let Some(todo) = self.todo.pop_front() {
             match todo {
+                Todo::Deep(deep_s) => {
+                    self.release_expired(at, deep_s);
+                    self.expire_invoices(deep_s);
+                }
+                Todo::Seen(handle, fact) => self.see_fact(at, handle, fact),
+                Todo::Lapses(handle) => self.draft_facts(at, handle),
                 Todo::Outcome(handle, outcome) => self.outcome(at, handle, outcome),
                 Todo::Arrived(handle, key) => self.arrived(at, handle, key),
                 Todo::Claimed(handle, key, preimage) => self.claimed(at, handle, key, preimage),
@@ -134,18 +146,6 @@ impl Server {
         }
     }
 
-    /// On which side of a channel this node's own entity stands; of one whose sides are both here, none in particular.
-    pub(super) fn own_side(&self, handle: Handle<Channel>) -> Option<Side> {
-        self.channels.at(handle).replica.as_ref().map(|replica| replica.me)
-    }
-
-    fn tell_paid(
-        &mut self,
-        handle: Handle<Channel>,
-        payer: Side,
-        asset: AssetId,
-        amount: xln_types::Amount,
-        memo: xln_types::codec::Blob,
     /// HT-2: the other side's own HTLCs that it took back after their expiry. What was passed on of them ends by itself: whether it can
     /// still be claimed further down is no matter of theirs any more.
     pub(super) fn taken_back(&mut self, handle: Handle<Channel>, frame: &xln_types::Frame) {
@@ -159,6 +159,18 @@ impl Server {
         }
     }
 
+    /// On which side of a channel this node's own entity stands; of one whose sides are both here, none in particular.
+    pub(super) fn own_side(&self, handle: Handle<Channel>) -> Option<Side> {
+        self.channels.at(handle).replica.as_ref().map(|replica| replica.me)
+    }
+
+    fn tell_paid(
+        &mut self,
+        handle: Handle<Channel>,
+        payer: Side,
+        asset: AssetId,
+        amount: xln_types::Amount,
+        memo: xln_types::codec::Blob,
     ) {
         let channel = self.channels.at(handle);
         let head = channel.head;
@@ -388,26 +400,37 @@ impl Server {
     }
 
     /// CH-12: what the chain did to a channel with another node waits for a frame.
-    pub(super) fn see_fact(&mut self, at: At, handle: Handle<Channel>, fact: SeenFact) -> Result<(), Rejection> {
-        let Some(replica) = self.channels.at_mut(handle).replica.as_mut() else { return Err(Rejection::NotAPeer {}) };
-        replica.see(fact)?;
+    pub(super) fn see_fact(&mut self, at: At, handle: Handle<Channel>, fact: SeenFact) {
+        let Some(replica) = self.channels.at_mut(handle).replica.as_mut() else { return };
+        if replica.see(fact).is_err() {
+            // DP-3: the fact itself counts, whatever becomes of this channel: too much of the chain waits for the other side.
+            let reason = format!("a chain fact of channel {} has no place to wait", self.channels.at(handle).head.id);
+            self.journal.events.push(Event::Alarm { reason });
+        }
         self.draft_facts(at, handle);
-        Ok(())
     }
 
-    /// The next fact is proposed by the side whose reserve it came from; settlements by left.
+    /// The next fact is proposed by the side whose reserve it came from; settlements by left; that one has lapsed, once no fact waits, by
+    /// whoever asked for it.
     pub(super) fn draft_facts(&mut self, at: At, handle: Handle<Channel>) {
         let channel = self.channels.at(handle);
         let Some(replica) = channel.replica.as_deref() else { return };
-        let Some(fact) = replica.facts.iter().find(|fact| channel.book.listed_line(fact.asset).is_ok()) else { return };
-        let proposer = match fact.change {
-            CollateralChange::Added { side, .. } => side,
-            CollateralChange::Settled { .. } | CollateralChange::Lapsed { .. } => Side::Left,
+        let is_fact = |tx: &FrameTx| matches!(tx, FrameTx::Fact { .. });
+        let next = replica.facts.iter().find(|fact| channel.book.listed_line(fact.asset).is_ok());
+        let tx = match next {
+            Some(fact) => {
+                let proposer = match fact.change {
+                    CollateralChange::Added { side, .. } => side,
+                    CollateralChange::Settled { .. } | CollateralChange::Lapsed { .. } => Side::Left,
+                };
+                Some(fact.to_tx()).filter(|_| proposer == replica.me)
+            }
+            None => self.due_lapse(handle),
         };
-        let tx = fact.to_tx();
+        let Some(tx) = tx else { return };
+        // One at a time: the next follows once this one stands in the head.
         let stacked = replica.stack.iter().flat_map(|proposal| proposal.frame.txs.iter());
-        let known = stacked.chain(replica.draft.iter().map(|draft| &draft.tx)).any(|other| *other == tx);
-        if proposer == replica.me && !known {
+        if !stacked.chain(replica.draft.iter().map(|draft| &draft.tx)).any(is_fact) {
             // One that doesn't fit was overtaken by the other side's frame.
             let _ = self.draft(at, handle, tx);
         }

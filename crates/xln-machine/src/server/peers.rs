@@ -298,11 +298,16 @@ impl Server {
     /// What this node has signed for another and wasn't acknowledged: said again after a reconnection, byte for byte (CH-10).
     pub fn outstanding(&self, node: EntityId) -> Vec<Effect> {
         let handles = self.node_channels.get(&node).into_iter().flatten();
-        let stacks = handles.map(|handle| self.channels.at(*handle)).flat_map(|channel| {
+        let said = handles.flat_map(|handle| {
+            let channel = self.channels.at(*handle);
             let proposals = channel.replica.iter().flat_map(|replica| replica.stack.iter());
-            proposals.filter_map(|proposal| self.proposal_effect(channel, proposal))
+            let proposals = proposals.filter_map(|proposal| self.proposal_effect(channel, proposal));
+            // The stack stands on a frame that the other side may not know to be acknowledged.
+            let stacked = channel.replica.as_ref().is_some_and(|replica| !replica.stack.is_empty());
+            let head = self.acknowledge(*handle).filter(|_| stacked);
+            head.into_iter().chain(proposals).chain(self.settlement_effect(*handle))
         });
-        stacks.collect()
+        said.collect()
     }
 
     /// The nodes with which there are channels.

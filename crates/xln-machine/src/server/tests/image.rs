@@ -4,9 +4,8 @@
 //! (**CH-13**).
 
 use crate::arena::Handle;
-use crate::channel::Channel;
-use crate::channel::{Channel, Line};
 use crate::channel::book::Terms;
+use crate::channel::{Channel, Line};
 use crate::depositary::{Operation, OperationKind};
 use crate::entity::{Entity, EntityRecord};
 use crate::machine::At;
@@ -258,7 +257,7 @@ fn check_promised(server: &Server) {
         for (asset, line) in &channel.tip().lines {
             let booked = channel.line(*asset).copied().unwrap_or_default();
             for side in [Side::Left, Side::Right] {
-                let worst = (line.held(side).0.cast_signed() - line.share(side).0).max(0).cast_unsigned();
+                let worst = |line: &Line| (line.held(side).0.cast_signed() - line.share(side).0).max(0).cast_unsigned();
                 let sum = sums.entry((channel.head.entity(side), *asset)).or_default();
                 sum[0] += worst(line).max(worst(&booked)).saturating_sub(booked.owed(side).0);
                 sum[1] += line.granted(side).0.saturating_sub(booked.granted(side).0);

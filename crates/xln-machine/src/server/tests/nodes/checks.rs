@@ -6,10 +6,11 @@ use crate::server::{Input, Server};
 use std::collections::BTreeMap;
 use xln_types::{Body, ChannelId};
 
-/// True for an opening whose first frame is drafted, which is never undone.
-pub(super) fn opens_remote(server: &Server, input: &Input) -> bool {
-    let Input::Transaction(tx) = input else { return false };
-    matches!(tx.body(), Body::OpenChannel(body) if server.node_of(body.peer).is_some())
+/// True for what may draft or take a frame, which is never undone.
+pub(super) fn may_draft(server: &Server, input: &Input) -> bool {
+    let Input::Transaction(tx) = input else { return matches!(input, Input::Peer(_) | Input::Frames) };
+    let between_nodes = server.channels().any(|channel| channel.replica.is_some());
+    between_nodes || matches!(tx.body(), Body::OpenChannel(body) if server.node_of(body.peer).is_some())
 }
 
 /// The two replicas of each channel between nodes; one where the other doesn't know it yet.

@@ -122,11 +122,8 @@ impl Net {
     pub(super) fn tell(&mut self, node: usize, input: Input) -> Receipt {
         let it = &mut self.nodes[node];
         let before = self.careful.then(|| Image::of(&it.server));
-        // Where nothing is drafted, a step could be undone: ADR 1.
-        let drafts = it.server.channels().any(|channel| channel.replica.is_some());
-        if let Some(before) = before.as_ref().filter(|_| !drafts && !matches!(input, Input::Peer(_) | Input::Frames))
-            && !checks::opens_remote(&it.server, &input)
-        {
+        // ADR 1: all but what drafts or takes a frame can be undone.
+        if let Some(before) = before.as_ref().filter(|_| !checks::may_draft(&it.server, &input)) {
             before.check_undone(&mut it.server, self.now_ms, &input);
         }
         let Outcome { receipt, effects } = it.server.apply(self.now_ms, &input);

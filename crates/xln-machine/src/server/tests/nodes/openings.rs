@@ -87,7 +87,6 @@ fn an_offer_survives_losses() {
         reconnect A B
         flow
         status A B open
-        remind B A                     // its frame came before the answer
         out A B USD 1
         ",
     );
