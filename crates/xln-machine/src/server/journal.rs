@@ -48,8 +48,8 @@ pub(super) enum Undo {
     Replica(Handle<Channel>, Option<ReplicaRecord>),
     /// An HTLC locked by someone here; it was not.
     Outgoing(HtlcPlace),
-    /// A payment over a route.
-    Payment(TxHash, Option<Box<Payment>>),
+    /// A payment over a route, and its payer.
+    Payment(TxHash, EntityId, Option<Box<Payment>>),
     /// An HTLC that was passed on.
     Forward(HtlcPlace, Option<Forward>),
     /// An invoice.

@@ -154,7 +154,7 @@ impl Server {
             memo: body.memo.clone(),
         };
         self.payments.insert(id, payment);
-        self.journal.undos.push(Undo::Payment(id, None));
+        self.journal.undos.push(Undo::Payment(id, payer, None));
         Ok(())
     }
 
@@ -365,7 +365,7 @@ impl Server {
         let Some(payment) = self.payments.remove(&id) else { return };
         let status = if failure.is_empty() { PaymentStatus::Succeeded } else { PaymentStatus::Failed };
         let payer = payment.payer;
-        self.journal.undos.push(Undo::Payment(id, Some(Box::new(payment.clone()))));
+        self.journal.undos.push(Undo::Payment(id, payer, Some(Box::new(payment.clone()))));
         self.journal.events.push(Event::PaymentEnded { payment: id, payer, failure: failure.clone(), preimage });
         if ENDED_PAYMENTS_MAX <= self.ended_payments.len() {
             let _ = self.ended_payments.pop_front();
