@@ -124,7 +124,15 @@ impl Server {
         let plan = self.plan(at, payer, (body.amount, fee), route)?;
         let first = self.known_entity(plan.first).map_err(|_| Rejection::NoRoute {})?;
         let (channel, side) = self.pair(from, first).ok_or(Rejection::NoRoute {})?;
-        self.check_payable(from, channel, side, body.asset, plan.whole, 0)?;
+        // What would have worked for the recipient: the first leg carries the fees too.
+        let net = |available: Amount| available.minus_or_zero(fee);
+        self.check_payable(from, channel, side, body.asset, plan.whole, 0).map_err(|refused| match refused {
+            Rejection::InsufficientFunds { available, leg } => {
+                Rejection::InsufficientFunds { available: net(available), leg }
+            }
+            Rejection::LimitExceeded { available, leg } => Rejection::LimitExceeded { available: net(available), leg },
+            other => other,
+        })?;
         let onion = Onion { version: ONION_VERSION, payment: id, hops: plan.hops };
         let htlc = Htlc {
             asset: body.asset,

@@ -25,6 +25,8 @@ pub(super) fn answer(net: &Net, words: &Words<'_>) -> String {
         }
         ["effects", name] => net.node(name).sent.len().to_string(),
         ["payment", name] => payment(net, name),
+        // How far away the payer's last payment failed.
+        ["hop", name] => payment(net, name).split(':').nth(1).unwrap_or("none").to_owned(),
         [what, name] => count(net, what, name),
         ["status", one, other] => {
             let channel = net.node(one).server.channel(net.people.channel(one, other).0);
