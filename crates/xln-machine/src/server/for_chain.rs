@@ -5,6 +5,7 @@ use super::apply::Effect;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::Channel;
+use crate::channel::book::Settlement;
 use crate::depositary::{self, Operation, OperationKind, OperationStatus};
 use crate::entity::Entity;
 use crate::machine::At;
@@ -61,10 +62,19 @@ impl Server {
         if channel.book.terms.settlement.first().map(|settlement| settlement.counter) != Some(counter) {
             return;
         }
-        let (node, channel) = (replica.node, channel.head.id);
-        let signer = self.own_signer(self.channels.at(handle));
+        let (node, signer, channel) = (replica.node, self.own_signer(channel), channel.head.id);
         let diffs = diffs.to_vec();
         self.journal.effects.push(Effect::SignSettlement { node, signer, channel, counter, valid_until_s, diffs });
+    }
+
+    /// DP-5: this side's signature for the chain on a settlement under way that the other side asked for, once all is final here.
+    pub(super) fn settlement_effect(&self, handle: Handle<Channel>) -> Option<Effect> {
+        let channel = self.channels.at(handle);
+        let replica = channel.replica.as_deref().filter(|replica| replica.is_settled())?;
+        let Settlement { diffs, counter, valid_until_s } = channel.book.terms.settlement.first()?.clone();
+        let theirs = diffs.iter().all(|diff| replica.me.pick(diff.left, diff.right) == Balance::ZERO);
+        let (node, signer, channel) = (replica.node, self.own_signer(channel), channel.head.id);
+        theirs.then_some(Effect::SignSettlement { node, signer, channel, counter, valid_until_s, diffs })
     }
 
     fn settlement_operation(&self, handle: Handle<Channel>, counter: u64) -> Option<(Handle<Entity>, OperationId)> {
@@ -114,18 +124,19 @@ impl Server {
         }
     }
 
-    /// DP-5: a deep block is past a settlement's validity, and it was not mined: what is held for it is freed by a frame.
-    pub(super) fn draft_lapse(&mut self, at: At, handle: Handle<Channel>, operation: &Operation) {
-        let change = CollateralChange::Lapsed { counter: operation.counter };
-        let place = self.record.cursor;
-        let tx = FrameTx::Fact {
-            block: place.block,
-            block_hash: place.block_hash,
-            log_index: u64::MAX,
-            asset: operation.asset,
-            change,
-        };
-        // A refusal means that there is nothing held for it: its frame was never agreed.
-        let _ = self.draft(at, handle, tx);
+    /// DP-5: a deep block is past the validity of a settlement that this side asked for, and it was not mined: what is held for it is to
+    /// be freed by a frame. All that the chain did before comes first.
+    pub(super) fn due_lapse(&self, handle: Handle<Channel>) -> Option<FrameTx> {
+        let channel = self.channels.at(handle);
+        let replica = channel.replica.as_deref()?;
+        let settlement = channel.book.terms.settlement.first()?;
+        let mine = settlement.diffs.iter().all(|diff| replica.me.pick(diff.right, diff.left) == Balance::ZERO);
+        if !mine || self.record.chain_time_s <= settlement.valid_until_s {
+            return None;
+        }
+        let asset = settlement.diffs.first()?.asset;
+        let (change, place) = (CollateralChange::Lapsed { counter: settlement.counter }, self.record.cursor);
+        let (block, block_hash) = (place.block, place.block_hash);
+        Some(FrameTx::Fact { block, block_hash, log_index: u64::MAX, asset, change })
     }
 }

@@ -24,13 +24,19 @@ pub(super) const EXPIRED_HTLCS_MAX: usize = 1024;
 /// What still follows from what was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Todo {
+    /// A block of this time is deep.
+    Deep(u64),
+    /// The chain did this to a channel with another node.
+    Seen(Handle<Channel>, SeenFact),
+    /// A settlement of this channel has failed on the chain, or may have.
+    Lapses(Handle<Channel>),
     /// A replica said so.
     Outcome(Handle<Channel>, Outcome),
     /// An HTLC is final for its receiver, who is here.
     Arrived(Handle<Channel>, HtlcKey),
     /// An HTLC of a payer who is here was claimed.
     Claimed(Handle<Channel>, HtlcKey, Hash),
-    /// An HTLC of a payer who is here was given back.
+    /// An HTLC of a payer who is here was given back, or never came to be; the failure as its payer sees it.
     Returned(Handle<Channel>, HtlcKey, Failure),
 }
 
@@ -42,6 +48,12 @@ impl Server {
     pub(super) fn work_off(&mut self, at: At) {
         while let Some(todo) = self.todo.pop_front() {
             match todo {
+                Todo::Deep(deep_s) => {
+                    self.release_expired(at, deep_s);
+                    self.expire_invoices(deep_s);
+                }
+                Todo::Seen(handle, fact) => self.see_fact(at, handle, fact),
+                Todo::Lapses(handle) => self.draft_facts(at, handle),
                 Todo::Outcome(handle, outcome) => self.outcome(at, handle, outcome),
                 Todo::Arrived(handle, key) => self.arrived(at, handle, key),
                 Todo::Claimed(handle, key, preimage) => self.claimed(at, handle, key, preimage),
@@ -66,10 +78,10 @@ impl Server {
             }
             Outcome::Returned { key, failure, .. } => {
                 self.tell_ended(handle, key, vec![failure.clone()]);
-                self.todo.push_back(Todo::Returned(handle, key, failure));
+                self.todo.push_back(Todo::Returned(handle, key, failure.upstream()));
             }
             Outcome::Acknowledged(tx) => self.acknowledged(at, handle, tx),
-            Outcome::Dropped { tx, reason } => self.dropped(at, handle, tx, reason),
+            Outcome::Dropped { tx, reason } => self.dropped(at, handle, &tx, reason),
             Outcome::Final(FrameTx::Settle { diffs, counter, valid_until_s }) => {
                 self.sign_for_chain(handle, counter, valid_until_s, &diffs);
             }
@@ -103,9 +115,9 @@ impl Server {
     }
 
     /// What this side asked for can never come to pass any more.
-    fn dropped(&mut self, at: At, handle: Handle<Channel>, tx: FrameTx, reason: Rejection) {
+    fn dropped(&mut self, at: At, handle: Handle<Channel>, tx: &FrameTx, reason: Rejection) {
         let Some(me) = self.own_side(handle) else { return };
-        match tx {
+        match *tx {
             FrameTx::Pay { payment, .. } => self.payment_failed_at_once(handle, me, payment, reason),
             FrameTx::HtlcAdd { id, .. } => {
                 self.todo.push_back(Todo::Returned(handle, HtlcKey { side: me, id }, Failure::here(reason)));
@@ -123,7 +135,27 @@ impl Server {
                 }
             }
             FrameTx::Settle { counter, .. } => self.settlement_dropped(at, handle, counter),
+            // CH-9: the other side's opening came first; what this one grants follows it.
+            FrameTx::Open { ref grants, .. } => {
+                for grant in grants {
+                    // A refusal means that the channel has no room for the asset: then it isn't listed.
+                    let _ = self.draft(at, handle, FrameTx::Credit { asset: grant.asset, granted: grant.amount });
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// HT-2: the other side's own HTLCs that it took back after their expiry. What was passed on of them ends by itself: whether it can
+    /// still be claimed further down is no matter of theirs any more.
+    pub(super) fn taken_back(&mut self, handle: Handle<Channel>, frame: &xln_types::Frame) {
+        for tx in &frame.txs {
+            if let FrameTx::HtlcCancel { key, failure } = tx
+                && key.side == frame.by
+            {
+                self.tell_ended(handle, *key, vec![failure.clone()]);
+                self.forget_forward((self.channels.at(handle).head.id, *key));
+            }
         }
     }
 
@@ -230,7 +262,7 @@ impl Server {
         self.step_book(at, handle, by, &tx)?;
         self.tell_ended(handle, key, vec![failure.clone()]);
         self.forget_forward((self.channels.at(handle).head.id, key));
-        self.todo.push_back(Todo::Returned(handle, key, failure));
+        self.todo.push_back(Todo::Returned(handle, key, failure.upstream()));
         Ok(())
     }
 
@@ -256,10 +288,11 @@ impl Server {
     /// A book has changed: the journal, the sums of both sides and the subscribers follow.
     pub(super) fn follow_book(&mut self, handle: Handle<Channel>, before: &Book) {
         let channel = self.channels.at_mut(handle);
-        channel.head.dispute_window_s = match channel.book.terms.dispute_window_s {
-            0 => channel.head.dispute_window_s,
-            window_s => window_s,
-        };
+        let agreed_s = channel.book.terms.dispute_window_s;
+        if agreed_s != 0 && agreed_s != channel.head.dispute_window_s {
+            self.journal.undos.push(Undo::Head(handle, Some(channel.head)));
+            channel.head.dispute_window_s = agreed_s;
+        }
         let (head, lines) = (channel.head, channel.book.lines.clone());
         let terms_changed = channel.book.terms != before.terms;
         for (asset, after) in lines {
@@ -367,26 +400,37 @@ impl Server {
     }
 
     /// CH-12: what the chain did to a channel with another node waits for a frame.
-    pub(super) fn see_fact(&mut self, at: At, handle: Handle<Channel>, fact: SeenFact) -> Result<(), Rejection> {
-        let Some(replica) = self.channels.at_mut(handle).replica.as_mut() else { return Err(Rejection::NotAPeer {}) };
-        replica.see(fact)?;
+    pub(super) fn see_fact(&mut self, at: At, handle: Handle<Channel>, fact: SeenFact) {
+        let Some(replica) = self.channels.at_mut(handle).replica.as_mut() else { return };
+        if replica.see(fact).is_err() {
+            // DP-3: the fact itself counts, whatever becomes of this channel: too much of the chain waits for the other side.
+            let reason = format!("a chain fact of channel {} has no place to wait", self.channels.at(handle).head.id);
+            self.journal.events.push(Event::Alarm { reason });
+        }
         self.draft_facts(at, handle);
-        Ok(())
     }
 
-    /// The next fact is proposed by the side whose reserve it came from; settlements by left.
+    /// The next fact is proposed by the side whose reserve it came from; settlements by left; that one has lapsed, once no fact waits, by
+    /// whoever asked for it.
     pub(super) fn draft_facts(&mut self, at: At, handle: Handle<Channel>) {
         let channel = self.channels.at(handle);
         let Some(replica) = channel.replica.as_deref() else { return };
-        let Some(fact) = replica.facts.iter().find(|fact| channel.book.listed_line(fact.asset).is_ok()) else { return };
-        let proposer = match fact.change {
-            CollateralChange::Added { side, .. } => side,
-            CollateralChange::Settled { .. } | CollateralChange::Lapsed { .. } => Side::Left,
+        let is_fact = |tx: &FrameTx| matches!(tx, FrameTx::Fact { .. });
+        let next = replica.facts.iter().find(|fact| channel.book.listed_line(fact.asset).is_ok());
+        let tx = match next {
+            Some(fact) => {
+                let proposer = match fact.change {
+                    CollateralChange::Added { side, .. } => side,
+                    CollateralChange::Settled { .. } | CollateralChange::Lapsed { .. } => Side::Left,
+                };
+                Some(fact.to_tx()).filter(|_| proposer == replica.me)
+            }
+            None => self.due_lapse(handle),
         };
-        let tx = fact.to_tx();
+        let Some(tx) = tx else { return };
+        // One at a time: the next follows once this one stands in the head.
         let stacked = replica.stack.iter().flat_map(|proposal| proposal.frame.txs.iter());
-        let known = stacked.chain(replica.draft.iter().map(|draft| &draft.tx)).any(|other| *other == tx);
-        if proposer == replica.me && !known {
+        if !stacked.chain(replica.draft.iter().map(|draft| &draft.tx)).any(is_fact) {
             // One that doesn't fit was overtaken by the other side's frame.
             let _ = self.draft(at, handle, tx);
         }

@@ -4,7 +4,6 @@
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::{self, Action, Channel, ChannelStatus};
-use crate::depositary::Reserve;
 use crate::depositary::reserve::hop_fee;
 use crate::entity::Entity;
 use crate::machine::At;
@@ -127,10 +126,6 @@ impl Server {
 
     /// A payment to an entity on another node waits for the turn's frame, and is over once that entity has signed it.
     fn pay_remote(&mut self, at: At, leg: &Leg, body: &DirectPayment, payment: TxHash) -> Result<(), Rejection> {
-        let status = self.channels.at(leg.channel).head.status;
-        if status != ChannelStatus::Open {
-            return Err(Rejection::ChannelNotOpen { status: status.number() });
-        }
         self.check_payable(leg.payer, leg.channel, leg.side, body.asset, leg.amount, leg.number)?;
         let (asset, amount, memo) = (body.asset, leg.amount, body.memo.clone());
         self.draft(at, leg.channel, FrameTx::Pay { asset, amount, payment, memo })
@@ -147,11 +142,7 @@ impl Server {
         let line = self.channels.at(channel).tip().listed_line(asset).ok()?;
         let secured = line.share(side).claim().minus_or_zero(line.held(side));
         let policy = self.entities.at(payer).policy(asset);
-        let depositary = self.depositary(payer);
-        let reserve = depositary.reserve(asset);
-        let exposed = depositary.exposed.get(&asset).copied().unwrap_or_default();
-        let owed = Amount(reserve.owed.0.saturating_add(exposed.0));
-        let drawable = Reserve { owed, ..reserve }.drawable(&policy);
+        let drawable = self.depositary(payer).promised(asset).drawable(&policy);
         Some(Available { channel: line.out(side), policy: Amount(secured.0.saturating_add(drawable.0)) })
     }
 }

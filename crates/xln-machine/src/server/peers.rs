@@ -9,7 +9,7 @@ use super::journal::Undo;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::replica::{Checked, Judge, Received, Signed};
-use crate::channel::{self, Channel};
+use crate::channel::{self, Channel, ChannelStatus};
 use crate::entity::Entity;
 use crate::machine::At;
 use xln_crypto::VerifiedMessage;
@@ -125,8 +125,10 @@ impl Server {
     fn judge_message(&self, now_ms: u64, verified: &VerifiedMessage) -> Result<Option<Effect>, Rejection> {
         match verified.message() {
             PeerMessage::Frame { frame, proof, signature, intro } => {
+                let signed = Signed { proof: *proof, signature: signature.clone() };
                 if self.channel_index.get(&frame.channel).is_none() {
-                    return self.check_opening(verified, frame, intro).map(|_| None);
+                    let judge = self.judge(now_ms);
+                    return self.check_opening(verified, &judge, (frame, &signed), intro).map(|_| None);
                 }
                 let handle = self.signed_by_peer(verified, frame.channel)?;
                 let channel = self.channels.at(handle);
@@ -134,7 +136,6 @@ impl Server {
                 if replica.offered.is_some() {
                     return Err(Rejection::StaleFrame {});
                 }
-                let signed = Signed { proof: *proof, signature: signature.clone() };
                 match replica.check_frame(&channel.book, &self.judge(now_ms), frame, &signed)? {
                     Checked::Again => Ok(self.acknowledge(handle)),
                     Checked::Equivocation if replica.equivocation.is_some() => Err(Rejection::Equivocation {}),
@@ -178,7 +179,13 @@ impl Server {
             Received::Crossed => {}
             Received::Taken(outcomes) => {
                 self.follow_book(handle, &before);
+                // CH-9: openings crossed. Both sides wanted the channel, so each has the other's consent.
+                let head = self.channels.at(handle).head;
+                if head.status == ChannelStatus::Pending && head.accepted == 0 {
+                    self.opened_remote(at, handle);
+                }
                 self.journal.effects.extend(self.acknowledge(handle));
+                self.taken_back(handle, frame);
                 self.agreed(at, handle, outcomes);
             }
         }
@@ -299,14 +306,16 @@ impl Server {
     /// What this node has signed for another and wasn't acknowledged: said again after a reconnection, byte for byte (CH-10).
     pub fn outstanding(&self, node: EntityId) -> Vec<Effect> {
         let handles = self.node_channels.get(&node).into_iter().flatten();
-        let stacks = handles.map(|handle| self.channels.at(*handle)).flat_map(|channel| {
-            let replica = channel.replica.as_deref().filter(|replica| !replica.stack.is_empty());
-            // To whoever lacks the head's acknowledgement the stack stands on an unknown frame.
-            let head = replica.and_then(|_| self.acknowledgement_of(channel));
-            let proposals = replica.into_iter().flat_map(|replica| replica.stack.iter());
-            head.into_iter().chain(proposals.filter_map(|proposal| self.proposal_effect(channel, proposal)))
+        let said = handles.flat_map(|handle| {
+            let channel = self.channels.at(*handle);
+            let proposals = channel.replica.iter().flat_map(|replica| replica.stack.iter());
+            let proposals = proposals.filter_map(|proposal| self.proposal_effect(channel, proposal));
+            // The stack stands on a frame that the other side may not know to be acknowledged.
+            let stacked = channel.replica.as_ref().is_some_and(|replica| !replica.stack.is_empty());
+            let head = self.acknowledge(*handle).filter(|_| stacked);
+            head.into_iter().chain(proposals).chain(self.settlement_effect(*handle))
         });
-        stacks.collect()
+        said.collect()
     }
 
     /// The nodes with which there are channels.

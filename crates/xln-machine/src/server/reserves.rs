@@ -1,6 +1,7 @@
 //! Reserves move: deposits and withdrawals of hosted and self-custody entities, allocation into channels and back (**DP-1**,
 //! **DP-2**, **DP-4**, **DP-5**).
 
+use super::htlcs::Todo;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::{self, Action, ChannelStatus};
@@ -210,7 +211,7 @@ impl Server {
         let channel = self.channel_index.get(&operation.channel);
         match (operation.kind, channel) {
             (OperationKind::Settle, Some(channel)) if self.own_side(channel).is_some() => {
-                self.draft_lapse(at, channel, operation);
+                self.todo.push_back(Todo::Lapses(channel));
                 Ok(())
             }
             (OperationKind::Settle, Some(channel)) => {

@@ -8,7 +8,7 @@ use super::htlcs::HtlcPlace;
 use super::journal::Undo;
 use super::state::Server;
 use crate::arena::Handle;
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelStatus};
 use crate::depositary::reserve::hop_fee;
 use crate::entity::Entity;
 use crate::machine::At;
@@ -124,7 +124,15 @@ impl Server {
         let plan = self.plan(at, payer, (body.amount, fee), route)?;
         let first = self.known_entity(plan.first).map_err(|_| Rejection::NoRoute {})?;
         let (channel, side) = self.pair(from, first).ok_or(Rejection::NoRoute {})?;
-        self.check_payable(from, channel, side, body.asset, plan.whole, 0)?;
+        // What would have worked for the recipient: the first leg carries the fees too.
+        let net = |available: Amount| available.minus_or_zero(fee);
+        self.check_payable(from, channel, side, body.asset, plan.whole, 0).map_err(|refused| match refused {
+            Rejection::InsufficientFunds { available, leg } => {
+                Rejection::InsufficientFunds { available: net(available), leg }
+            }
+            Rejection::LimitExceeded { available, leg } => Rejection::LimitExceeded { available: net(available), leg },
+            other => other,
+        })?;
         let onion = Onion { version: ONION_VERSION, payment: id, hops: plan.hops };
         let htlc = Htlc {
             asset: body.asset,
@@ -154,7 +162,7 @@ impl Server {
             memo: body.memo.clone(),
         };
         self.payments.insert(id, payment);
-        self.journal.undos.push(Undo::Payment(id, None));
+        self.journal.undos.push(Undo::Payment(id, payer, None));
         Ok(())
     }
 
@@ -319,6 +327,9 @@ impl Server {
                 }
                 let Some(upstream) = self.channel_index.get(&incoming.0) else { return };
                 if let Err(reason) = self.claim_htlc(at, upstream, incoming.1, preimage) {
+                    if self.channels.at(upstream).book.htlc(incoming.1).is_none() {
+                        self.forget_forward(incoming);
+                    }
                     let reason = format!("an htlc was claimed from us and can't be claimed by us: {}", reason.reason());
                     self.journal.events.push(Event::Alarm { reason });
                 }
@@ -331,11 +342,11 @@ impl Server {
         let place = (self.channels.at(handle).head.id, key);
         match self.forget_outgoing(place) {
             None | Some(Source::Own) => {}
-            Some(Source::Payment(id)) => self.payment_ended(id, vec![failure.upstream()], Hash::ZERO),
+            Some(Source::Payment(id)) => self.payment_ended(id, vec![failure], Hash::ZERO),
             Some(Source::Incoming(incoming)) => {
                 let Some(upstream) = self.channel_index.get(&incoming.0) else { return };
                 let by = incoming.1.side.other();
-                if self.give_back(at, upstream, by, incoming.1, failure.upstream()).is_err() {
+                if self.give_back(at, upstream, by, incoming.1, failure).is_err() {
                     // It has ended there already: its payer took it back after its expiry.
                     self.forget_forward(incoming);
                 }
@@ -362,7 +373,7 @@ impl Server {
         let Some(payment) = self.payments.remove(&id) else { return };
         let status = if failure.is_empty() { PaymentStatus::Succeeded } else { PaymentStatus::Failed };
         let payer = payment.payer;
-        self.journal.undos.push(Undo::Payment(id, Some(Box::new(payment.clone()))));
+        self.journal.undos.push(Undo::Payment(id, payer, Some(Box::new(payment.clone()))));
         self.journal.events.push(Event::PaymentEnded { payment: id, payer, failure: failure.clone(), preimage });
         if ENDED_PAYMENTS_MAX <= self.ended_payments.len() {
             let _ = self.ended_payments.pop_front();
@@ -370,7 +381,7 @@ impl Server {
         self.ended_payments.push_back(Payment { status: status as u8, failure, preimage, ..payment });
     }
 
-    /// CH-1: refuses what the payer can't pay over this channel: by the channel, or by its policy (DP-2).
+    /// CH-1, CH-11: refuses what the payer can't pay over this channel: by the channel, or by its policy (DP-2).
     pub(super) fn check_payable(
         &self,
         payer: Handle<Entity>,
@@ -380,6 +391,10 @@ impl Server {
         amount: Amount,
         leg: u8,
     ) -> Result<(), Rejection> {
+        let status = self.channels.at(channel).head.status;
+        if status != ChannelStatus::Open {
+            return Err(Rejection::ChannelNotOpen { status: status.number() });
+        }
         let available = self.available(payer, channel, side, asset).ok_or(Rejection::UnknownAsset {})?;
         if amount <= available.smaller() {
             return Ok(());
