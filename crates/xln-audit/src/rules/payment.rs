@@ -4,7 +4,7 @@
 use super::{Doubt, Shadow, doubt, moved, require, signed};
 use crate::records::{CHANNEL_OPEN, Line, Reserve};
 use crate::wide::product;
-use xln_types::tx::{AssetPolicy, DirectPayment};
+use xln_types::tx::{AssetPolicy, BATCH_PAYMENTS_MAX, BatchPayment, DirectPayment};
 use xln_types::{Amount, AssetId, ChannelId, EntityId, Side, Transaction};
 
 /// Millionths in a whole.
@@ -30,6 +30,22 @@ impl Shadow<'_> {
         let whole = super::changed(body.amount, signed(tx.fee)?)?;
         self.leg(from, first, first_side, body.asset, whole)?;
         self.leg(hub, second, second_side, body.asset, body.amount)
+    }
+
+    /// Many payments over the channel with one payee.
+    pub(super) fn batch(&mut self, from: EntityId, tx: &Transaction, body: &BatchPayment) -> Result<(), Doubt> {
+        self.require_asset(body.asset)?;
+        let count = body.payments.len();
+        let counted = (1..=BATCH_PAYMENTS_MAX).contains(&count);
+        require(counted, "TX-1", "1 to 256 payments", || count.to_string())?;
+        let to = self.held.entity_at(tx.to).map(|(_, id)| id);
+        let to = to.ok_or_else(|| doubt("CH-2", "a known payee", tx.to.to_string()))?;
+        let (channel, side) = self.pair(from, to).ok_or_else(|| doubt("CH-2", "a channel with it", "none"))?;
+        for payment in &body.payments {
+            require(payment.amount != Amount::ZERO, "CH-1", "an amount above 0", || "0".to_owned())?;
+            self.leg(from, channel, side, body.asset, payment.amount)?;
+        }
+        Ok(())
     }
 
     fn leg(

@@ -102,6 +102,7 @@ impl Shadow<'_> {
             Body::AcceptChannel(body) => self.accept_channel(from, body),
             Body::SetCredit(body) => self.set_credit(from, body),
             Body::DirectPayment(body) => self.payment(from, tx, body),
+            Body::BatchPayment(body) => self.batch(from, tx, body),
             Body::Deposit(body) => self.deposit(from, tx, body),
             Body::Withdraw(body) => self.withdraw(from, tx, body),
             Body::Allocate(body) => self.allocate(from, tx, body),

@@ -74,6 +74,22 @@ impl Server {
         Ok(())
     }
 
+    /// Many at once, all or none: those that come first leave room for those that come after, or none is taken.
+    ///
+    /// # Errors
+    /// As [`Replica::draft`]: nothing has changed then.
+    pub(super) fn draft_all(&mut self, at: At, handle: Handle<Channel>, txs: Vec<FrameTx>) -> Result<(), Rejection> {
+        let judge = self.judge(at.now_ms);
+        let channel = self.channels.at_mut(handle);
+        let replica = channel.replica.as_mut().ok_or(Rejection::NotAPeer {})?;
+        let before = replica.record();
+        replica.draft_all(&channel.book, &judge, txs)?;
+        self.journal.undos.push(Undo::Replica(handle, Some(before)));
+        self.speakers.insert(handle);
+        self.recount(handle);
+        Ok(())
+    }
+
     /// What another node said.
     pub(super) fn apply_peer(&mut self, at: At, verified: &VerifiedMessage) -> Result<(), Rejection> {
         match verified.message() {

@@ -24,6 +24,24 @@ impl Replica {
         Ok(())
     }
 
+    /// Takes many up, all or none.
+    ///
+    /// # Errors
+    /// As [`Replica::draft`]: nothing has changed then.
+    pub fn draft_all(&mut self, head: &Book, judge: &Judge, txs: Vec<FrameTx>) -> Result<(), Rejection> {
+        let mut tip = self.tip(head).clone();
+        if DRAFT_TXS_MAX < self.draft.len().saturating_add(txs.len()) {
+            return Err(Rejection::StackFull { limit: DRAFT_TXS_MAX as u64 });
+        }
+        for tx in &txs {
+            self.may_draft(head, judge, tx)?;
+            tip.apply(self.me, tx)?;
+        }
+        self.tip = Some(Box::new(tip));
+        self.draft.extend(txs.into_iter().map(|tx| Draft { tx, signed_nonce: 0 }));
+        Ok(())
+    }
+
     /// Whether [`Replica::draft`] would take it.
     ///
     /// # Errors
