@@ -458,6 +458,16 @@ impl<W: World> Engine<W> {
         self.log.step();
     }
 
+    /// As [`Engine::step_log`], but one commit only; `true` while there is more to do.
+    pub fn step_log_commit(&mut self) -> bool {
+        self.log.step_commit()
+    }
+
+    /// What was executed and waits for the disk, in bytes.
+    pub fn log_queued_bytes(&self) -> usize {
+        self.log.queued_bytes()
+    }
+
     /// True when all that was executed has been spoken of.
     pub fn is_quiet(&self) -> bool {
         self.failed || (self.unspoken.is_empty() && !self.has_work())

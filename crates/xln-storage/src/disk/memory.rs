@@ -11,6 +11,19 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// What a power cut leaves of a file's unsynced bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing.
+    Nothing,
+    /// Everything.
+    All,
+    /// The first of them.
+    Prefix,
+    /// Torn pieces, with zeros or rubbish between.
+    Pieces,
+}
+
 /// The largest piece in which a torn write reaches the disk, in bytes.
 const PIECE_BYTES_MAX: u64 = 512;
 
@@ -72,10 +85,19 @@ impl MemDisk {
     /// a prefix, or torn pieces with zeros or rubbish between; of the unsynced names a prefix. Injected faults end,
     /// except the capacity and forgotten syncs, which are properties of the disk.
     pub fn crash(&self, seed: u64) {
+        self.cut_power(None, seed);
+    }
+
+    /// As [`MemDisk::crash`], but each file keeps of its unsynced bytes what `kept` says.
+    pub fn crash_keeping(&self, kept: Kept, seed: u64) {
+        self.cut_power(Some(kept), seed);
+    }
+
+    fn cut_power(&self, kept: Option<Kept>, seed: u64) {
         let mut state = self.lock();
         let mut dice = Dice(seed);
         for content in state.files.values_mut() {
-            content.crash(&mut dice);
+            content.crash(kept, &mut dice);
         }
         let kept = dice.below(state.names_pending.len() as u64 + 1);
         let pending = std::mem::take(&mut state.names_pending);
@@ -301,13 +323,14 @@ impl Content {
         self.pending.push(change);
     }
 
-    fn crash(&mut self, dice: &mut Dice) {
+    fn crash(&mut self, kept: Option<Kept>, dice: &mut Dice) {
         let pending = std::mem::take(&mut self.pending);
-        match dice.below(4) {
-            0 => {}
-            1 => pending.iter().for_each(|change| change.apply(&mut self.synced)),
-            2 => self.keep_prefix(&pending, dice),
-            _ => self.keep_pieces(&pending, dice),
+        let by_chance = [Kept::Nothing, Kept::All, Kept::Prefix, Kept::Pieces];
+        match kept.unwrap_or_else(|| by_chance[to_index(dice.below(4))]) {
+            Kept::Nothing => {}
+            Kept::All => pending.iter().for_each(|change| change.apply(&mut self.synced)),
+            Kept::Prefix => self.keep_prefix(&pending, dice),
+            Kept::Pieces => self.keep_pieces(&pending, dice),
         }
         self.live = self.synced.clone();
     }
