@@ -284,6 +284,11 @@ impl Auditor {
         !self.under_way.contains_key(&operation) && !self.ended.contains_key(&operation)
     }
 
+    /// Whether an operation ended, and with the chain's record of it.
+    pub(crate) fn has_ended(&self, operation: OperationId) -> Option<bool> {
+        self.ended.get(&operation).map(|(_, done)| *done)
+    }
+
     /// True when nothing is under way.
     pub(crate) fn is_quiet(&self) -> bool {
         self.under_way.is_empty()

@@ -24,6 +24,7 @@ impl<'a> Sim<'a> {
         if !rested {
             return Err(format!("liveness: not at rest: {}", self.unrest()));
         }
+        self.probe()?;
         self.end()
     }
 
@@ -46,9 +47,6 @@ impl<'a> Sim<'a> {
         self.plan(1, Event::Mine);
         self.plan(1, Event::Talk);
         self.plan(1, Event::Ask);
-        if !self.faults.is_empty() {
-            self.plan(100, Event::Disturb);
-        }
         Ok(())
     }
 
@@ -66,6 +64,9 @@ impl<'a> Sim<'a> {
 
     /// A fault happens, or is armed for the next sync.
     pub(crate) fn disturb(&mut self) -> Result<(), String> {
+        // As many for each request, however fast they come: a death costs a replay of all that was.
+        let every = FAULT_OPS.max(self.options.ops / 40);
+        self.disturb_at = self.asked + 1 + self.dice.below(2 * every);
         if self.faults.is_empty() {
             return Ok(());
         }
@@ -105,10 +106,6 @@ impl<'a> Sim<'a> {
             }
             _ => self.nodes[number].armed = Some(fault),
         }
-        // As many for each request, however fast they come: a death costs a replay of all that was.
-        let every = FAULT_OPS.max(self.options.ops / 40);
-        let in_ms = 1 + self.dice.below(3 * every);
-        self.plan(in_ms, Event::Disturb);
         Ok(())
     }
 
@@ -128,7 +125,7 @@ impl<'a> Sim<'a> {
         self.book.trace.note(now_ms, b'D', number, &[]);
         self.nodes[number].die(power);
         self.network.restarted(number);
-        let in_ms = 20 + self.dice.below(1_500);
+        let in_ms = 20 + self.dice.below(400);
         self.plan(in_ms, Event::Restart(number));
         Ok(())
     }
@@ -183,6 +180,10 @@ impl<'a> Sim<'a> {
             life.hear();
         }
         let failed = life.shared.has_failed();
+        if failed {
+            // TX-6: whoever asks now hears at once that nothing is confirmed any more.
+            life.turn(node.clock.now_ms(), usize::MAX);
+        }
         if failed && matches!(fault, Fault::DiskFull | Fault::FsyncError) {
             self.book.fired(fault);
         }
@@ -217,6 +218,31 @@ impl<'a> Sim<'a> {
             self.nodes[number].armed = None;
             self.truth(number);
         }
+    }
+
+    /// After all that, each node still gets money out: somebody's withdrawal reaches the chain, and isn't given back.
+    fn probe(&mut self) -> Result<(), String> {
+        let mut asked = Vec::new();
+        let count = if self.is_halting { 0 } else { self.nodes.len() };
+        for number in 0..count {
+            let node = &mut self.nodes[number];
+            let now_s = node.clock.now_ms() / 1000;
+            let Some((who, asset)) = node.richest_hosted() else { continue };
+            let id = node.next_operation(who);
+            let draft = setup::withdrawal(&node.people, who, asset, now_s + 170);
+            let request = self.workloads[number].request(&node.people, draft, 0, now_s);
+            node.ask(request, &mut self.book)?;
+            self.flush(number)?;
+            asked.push((number, id));
+        }
+        let rested = self.until(REST_MS_MAX, Sim::is_at_rest)?;
+        for (number, id) in asked {
+            if !rested || self.nodes[number].auditor.has_ended(id) != Some(true) {
+                self.at_node = Some(number);
+                return Err(format!("liveness: a withdrawal after all faults never reached the chain: {id}"));
+            }
+        }
+        Ok(())
     }
 
     fn is_at_rest(&self) -> bool {

@@ -25,6 +25,8 @@ const IDLE_BEATS: u64 = 20;
 const STALE_SEALS: u64 = 50;
 /// How often a whole state is compared, in syncs.
 const COMPARE_SYNCS: u64 = 24;
+/// Once in so many requests nobody asks for a while.
+const PAUSE_OPS: u64 = 3_000;
 /// Milliseconds between two blocks of the chain.
 const MINE_MS: u64 = 400;
 /// The account that deposits for others.
@@ -49,8 +51,6 @@ pub(crate) enum Event {
     Mine,
     /// Messages arrive.
     Talk,
-    /// A fault is due.
-    Disturb,
     /// A node that was down begins its next life.
     Restart(usize),
     /// A node's RPC tells the truth again, its clock is right again.
@@ -82,6 +82,8 @@ pub(crate) struct Sim<'a> {
     pub(crate) deck: Vec<Fault>,
     pub(crate) planned: Vec<Planned>,
     pub(crate) asked: u64,
+    /// With which request the next fault comes.
+    pub(crate) disturb_at: u64,
     pub(crate) stalled_until_ms: u64,
     /// How far the chain's time is ahead, in seconds.
     pub(crate) ahead_s: u64,
@@ -123,6 +125,7 @@ impl<'a> Sim<'a> {
             deck: Vec::new(),
             planned,
             asked: 0,
+            disturb_at: 50,
             stalled_until_ms: 0,
             ahead_s: 0,
             is_quiet: false,
@@ -192,7 +195,7 @@ impl<'a> Sim<'a> {
         self.at_node = match event {
             Event::Turn(node) | Event::Sync(node) | Event::Seal(node) | Event::Follow(node) => Some(node),
             Event::Operate(node) | Event::Restart(node) | Event::Truth(node) => Some(node),
-            Event::Ask | Event::Mine | Event::Talk | Event::Disturb => None,
+            Event::Ask | Event::Mine | Event::Talk => None,
         };
         match event {
             Event::Ask => self.ask(),
@@ -203,7 +206,6 @@ impl<'a> Sim<'a> {
             Event::Operate(node) => self.operate(node),
             Event::Mine => self.mine(),
             Event::Talk => self.talk(),
-            Event::Disturb => self.disturb(),
             Event::Restart(node) => self.restart(node),
             Event::Truth(node) => {
                 self.truth(node);
@@ -217,13 +219,22 @@ impl<'a> Sim<'a> {
             return Ok(());
         }
         self.asked += 1;
-        let number = self.dice.index(self.nodes.len());
+        if self.disturb_at <= self.asked {
+            self.disturb()?;
+        }
+        // Mostly one that is up.
+        let mut number = self.dice.index(self.nodes.len());
+        for _ in 0..3 {
+            if self.nodes[number].life.is_none() {
+                number = self.dice.index(self.nodes.len());
+            }
+        }
         self.at_node = Some(number);
         let (node, workload) = (&mut self.nodes[number], &mut self.workloads[number]);
         let now_s = node.clock.now_ms() / 1000;
         let asked = Chooser { workload, ledger: &node.ledger, people: &node.people, now_s }.ask();
         node.ask(asked, &mut self.book)?;
-        if self.dice.once_in(25) {
+        if self.dice.once_in(40) {
             self.give(number);
         }
         if self.dice.once_in(300) {
@@ -231,7 +242,7 @@ impl<'a> Sim<'a> {
         }
         self.plan_turn(number);
         // Now and then nobody asks for a while.
-        let pause_ms = if self.dice.once_in(1_200) { 2_000 + self.dice.below(20_000) } else { self.dice.below(4) };
+        let pause_ms = if self.dice.once_in(PAUSE_OPS) { 2_000 + self.dice.below(20_000) } else { self.dice.below(2) };
         self.plan(pause_ms, Event::Ask);
         Ok(())
     }

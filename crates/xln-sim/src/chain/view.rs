@@ -1,5 +1,5 @@
-//! The chain as one node sees it through its RPC, as the [`Chain`] that follower and submitter of production ask. Nothing here waits but
-//! [`Chain::pause`], and that for virtual time.
+//! The chain as one node sees it through its RPC, as the [`Chain`] that follower and submitter of production ask. Nothing here waits: each
+//! question has its answer at once.
 //!
 //! An RPC can lie: lag behind, tell headers that don't hang together, logs of another block, the same log twice, amounts past all bounds. Each
 //! such answer contradicts itself or what was told before, and is to be refused or waited out. What no follower can know isn't tried: an RPC
@@ -7,7 +7,6 @@
 
 use super::contract::{Call, Revert};
 use super::{CHAIN_ID, DEPOSITARY, Sent, SimChain, Slot};
-use crate::clock::Clock;
 use crate::dice::Dice;
 use alloy_consensus::TxEnvelope;
 use alloy_consensus::transaction::{SignerRecoverable, Transaction};
@@ -15,9 +14,7 @@ use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{FixedBytes, U256};
 use alloy_sol_types::SolCall;
 use async_trait::async_trait;
-use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 use xln_chain::bindings::{IDepositary, IErc20};
 use xln_chain::{Call as Asked, Chain, ChainError, Fees, Head, LogRecord, Mined};
 use xln_types::{Address, Amount, Asset, Hash};
@@ -37,14 +34,13 @@ struct Tongue {
 #[derive(Clone)]
 pub(crate) struct View {
     chain: SimChain,
-    clock: Clock,
     tongue: Arc<Mutex<Tongue>>,
 }
 
 impl View {
-    pub(crate) fn new(chain: &SimChain, clock: &Clock, dice: Dice) -> View {
+    pub(crate) fn new(chain: &SimChain, dice: Dice) -> View {
         let tongue = Arc::new(Mutex::new(Tongue { lies: false, told: 0, dice }));
-        View { chain: chain.clone(), clock: clock.clone(), tongue }
+        View { chain: chain.clone(), tongue }
     }
 
     fn tongue<T>(&self, act: impl FnOnce(&mut Tongue) -> T) -> T {
@@ -205,11 +201,6 @@ impl Chain for View {
 
     async fn receipt(&self, transaction: Hash) -> Result<Option<Mined>, ChainError> {
         Ok(self.chain.lock().mined(transaction).cloned())
-    }
-
-    async fn pause(&self, ms: u64) {
-        let until_ms = self.clock.now_ms() + ms;
-        poll_fn(|_| if until_ms <= self.clock.now_ms() { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 }
 

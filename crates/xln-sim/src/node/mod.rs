@@ -105,7 +105,7 @@ impl Node {
             people,
             disk: MemDisk::new(),
             clock: NodeClock::new(clock),
-            view: View::new(chain, clock, dice.split(1)),
+            view: View::new(chain, dice.split(1)),
             life: None,
             dice,
             pending: Vec::new(),
@@ -296,6 +296,21 @@ impl Node {
         };
         // Nobody waits for the answer.
         let _ = life.door.send(|reply| Mail::Fact(ChainFact { at, kind }, reply));
+    }
+
+    /// Somebody hosted who may withdraw something now, and in which asset.
+    pub(crate) fn richest_hosted(&self) -> Option<(usize, usize)> {
+        let all = (0..self.people.list.len()).flat_map(|who| [(who, 0), (who, 1)]);
+        let hosted = all.filter(|(who, _)| self.people.list[*who].is_hosted);
+        hosted
+            .max_by_key(|(who, asset)| self.ledger.removable(*who, *asset))
+            .filter(|(who, asset)| 0 < self.ledger.removable(*who, *asset))
+    }
+
+    /// The id of the operation that somebody's next transaction begins.
+    pub(crate) fn next_operation(&self, who: usize) -> OperationId {
+        let person = &self.ledger.people[who];
+        xln_crypto::derive::operation_id(self.people.hub().entity, person.id.address(), person.nonce, 0)
     }
 
     /// How many wait.

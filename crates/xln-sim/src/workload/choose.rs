@@ -93,7 +93,7 @@ impl Chooser<'_> {
     /// What is asked next.
     pub(crate) fn ask(&mut self) -> Asked {
         self.workload.asked += 1;
-        match self.below(400) {
+        match self.below(800) {
             0..=11 => {
                 if let Some(flawed) = self.flawed() {
                     return flawed;
@@ -113,27 +113,31 @@ impl Chooser<'_> {
             }
             _ => {}
         }
-        let who = self.person();
+        // Who signs by itself costs two signatures: one in a few.
+        let mut who = self.person();
+        if !self.people.list[who].is_hosted && !self.once_in(4) {
+            who = self.person();
+        }
         let draft = self.act(who);
         let known = self.ledger.people[who].nonce;
         self.workload.request(self.people, draft, known, self.now_s)
     }
 
     fn act(&mut self, who: usize) -> Draft {
-        match self.below(100) {
-            0..=62 => self.payment_of(who),
-            63..=71 => self.credit(who),
-            72..=75 => self.open(who),
-            76..=78 => self.accept(who),
-            79..=82 => self.allocate(who),
-            83..=86 => self.deallocate(who),
-            87..=91 => self.withdraw(who),
-            92 | 93 => {
+        match self.below(200) {
+            0..=158 => self.payment_of(who),
+            159..=170 => self.credit(who),
+            171..=174 => self.open(who),
+            175..=177 => self.accept(who),
+            178..=182 => self.allocate(who),
+            183..=187 => self.deallocate(who),
+            188..=192 => self.withdraw(who),
+            193 => {
                 let AssetAmount { asset, amount } = self.sum(400);
                 self.draft(who, Deposit { asset, amount })
             }
-            94..=97 => self.update(who),
-            98 => {
+            194..=197 => self.update(who),
+            198 => {
                 let body = self.not_there_yet(who);
                 self.draft(who, body)
             }
@@ -372,19 +376,13 @@ impl Chooser<'_> {
                 }
             }
             1 => {
-                let signer = if self.once_in(3) {
-                    SignerId::ZERO
-                } else {
-                    SignerId(Hash([0x31; 32]).0[..20].try_into().unwrap_or([1; 20]))
-                };
+                let secret = xln_crypto::keccak256(self.workload.dice.below(40).to_be_bytes()).0;
+                let (signer, public_key) =
+                    xln_crypto::secp::signer_of_secret(&secret).unwrap_or((SignerId::ZERO, [0; 33]));
+                let signer = if self.once_in(6) { SignerId::ZERO } else { signer };
+                let public_key = Blob(public_key.to_vec());
                 let metadata = Blob(vec![0; if self.once_in(4) { 4_097 } else { 3 }]);
-                Command::RegisterSigner {
-                    signer,
-                    public_key: Blob(vec![2; 33]),
-                    owner: Address([4; 20]),
-                    hosted: 0,
-                    metadata,
-                }
+                Command::RegisterSigner { signer, public_key, owner: Address([4; 20]), hosted: 0, metadata }
             }
             2 => Command::Broadcast { operation: xln_types::OperationId([8; 32]), raw: vec![] },
             _ => {

@@ -5,7 +5,7 @@ use crate::clock::START_MS;
 use crate::people::{HUB, PEOPLE, People, channel, founding};
 use xln_api::backend::Request;
 use xln_types::codec::Blob;
-use xln_types::tx::{AssetAmount, DISPUTE_WINDOW_S_DEFAULT, OpenChannel, SetCredit};
+use xln_types::tx::{AssetAmount, DISPUTE_WINDOW_S_DEFAULT, OpenChannel, SetCredit, Withdraw};
 use xln_types::{Address, Amount, Body, Command};
 
 /// The steps; each is to be executed before the next is asked.
@@ -43,4 +43,12 @@ pub(crate) fn steps(people: &People, workload: &mut Workload) -> Vec<Asked> {
         ask(HUB, people.hub().entity.address(), Body::from(credit));
     }
     steps
+}
+
+/// The least withdrawal of somebody hosted.
+pub(crate) fn withdrawal(people: &People, who: usize, asset: usize, valid_until_s: u64) -> Draft {
+    let (asset, amount, recipient) = (people.assets[asset], Amount(1), Address([0x98; 20]));
+    let body = Withdraw { asset, amount, recipient, valid_until_s, chain_signature: Blob::default() };
+    let from = people.list[who].entity.address();
+    Draft { by: who, from, to: Address::ZERO, body: Body::from(body), fee: Amount::ZERO }
 }
