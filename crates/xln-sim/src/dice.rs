@@ -13,11 +13,11 @@ impl Dice {
     /// Another source, whose throws are its own.
     #[must_use]
     pub fn split(&mut self, label: u64) -> Dice {
-        Dice(self.next() ^ label.wrapping_mul(0xd6e8_feb8_6659_fd93))
+        Dice(self.throw() ^ label.wrapping_mul(0xd6e8_feb8_6659_fd93))
     }
 
     /// 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn throw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -26,7 +26,7 @@ impl Dice {
 
     /// From 0 to below `bound`, which isn't 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.throw() % bound
     }
 
     /// As [`Dice::below`], for indexes.

@@ -23,14 +23,17 @@ pub mod fault;
 mod model;
 pub mod network;
 mod node;
+mod outside;
 mod people;
 mod phases;
+pub mod seeds;
 mod sim;
 pub mod trace;
 mod workload;
 
 use fault::{Counts, Fault};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use xln_types::Hash;
 
 /// What is run.
@@ -96,7 +99,13 @@ pub struct Violation {
 /// Runs one seed to its end.
 ///
 /// # Errors
-/// The first [`Violation`].
+/// The first [`Violation`]; an assertion of the program's own that fails is one too.
 pub fn run(options: &Options) -> Result<Report, Violation> {
-    sim::Sim::new(options).run()
+    let ran = catch_unwind(AssertUnwindSafe(|| sim::Sim::new(options).run()));
+    ran.unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
+        let what = format!("assertion: {said}");
+        Err(Violation { seed: options.seed, step: 0, at_ms: 0, node: None, what })
+    })
 }

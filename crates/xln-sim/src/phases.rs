@@ -10,7 +10,7 @@ use xln_storage::{Disk, Kept};
 /// How long things may take to come to rest, in virtual milliseconds.
 const REST_MS_MAX: u64 = 3_600_000;
 /// Requests between two faults, unless there are very many.
-const FAULT_OPS: u64 = 300;
+const FAULT_OPS: u64 = 250;
 /// One run in so many ends with a reorganisation that is deeper than the confirmations.
 const DEEP_ONE_IN: u64 = 16;
 
@@ -65,7 +65,7 @@ impl<'a> Sim<'a> {
     /// A fault happens, or is armed for the next sync.
     pub(crate) fn disturb(&mut self) -> Result<(), String> {
         // As many for each request, however fast they come: a death costs a replay of all that was.
-        let every = FAULT_OPS.max(self.options.ops / 40);
+        let every = FAULT_OPS.max(self.options.ops / 20);
         self.disturb_at = self.asked + 1 + self.dice.below(2 * every);
         if self.faults.is_empty() {
             return Ok(());
@@ -146,7 +146,7 @@ impl<'a> Sim<'a> {
 
     /// A sync that meets the fault that was armed.
     pub(crate) fn sync_with_fault(&mut self, number: usize) -> Result<(), String> {
-        let dice = self.dice.next();
+        let dice = self.dice.throw();
         let node = &mut self.nodes[number];
         let (Some(fault), Some(life)) = (node.armed.take(), &mut node.life) else { return Ok(()) };
         let mut power = None;

@@ -10,6 +10,7 @@ pub(crate) fn difference(server: &Server, ledger: &Ledger) -> Option<String> {
     check(server, ledger).err()
 }
 
+#[allow(clippy::needless_pass_by_value)] // Values made for the comparison.
 fn same<T: PartialEq + std::fmt::Debug>(law: &str, what: impl Fn() -> String, is: T, should: T) -> Result<(), String> {
     if is == should { Ok(()) } else { Err(format!("{law}: {}: is {is:?}, should be {should:?}", what())) }
 }

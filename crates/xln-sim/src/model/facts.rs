@@ -56,7 +56,7 @@ impl Ledger {
                 }
             }
             FactKind::Withdrawn { entity, asset, amount, operation, .. } => {
-                self.left(entity, asset, amount, operation, None)
+                self.left(entity, asset, amount, operation, None);
             }
             FactKind::CollateralAdded { channel, entity, side, asset, amount, operation } => {
                 self.left(entity, asset, amount, operation, Some(channel));

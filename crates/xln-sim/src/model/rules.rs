@@ -2,25 +2,14 @@
 
 use super::Answer;
 use super::ledger::{Account, Kind, Ledger, Line, Operation, Policy, Progress, Signer, amount, side, signed};
+use super::money::Begun;
 use crate::people::{HUB, UNIQUE, channel};
 use xln_crypto::{VerifiedTx, derive};
 use xln_types::tx::{
-    AcceptChannel, Allocate, AssetAmount, AssetPolicy, CreateEntity, DISPUTE_WINDOW_S, Deallocate, DeleteEntity,
-    Deposit, DirectPayment, MEMO_BYTES_MAX, METADATA_BYTES_MAX, OpenChannel, TIMESTAMP_SKEW_S_MAX, UpdateEntity,
-    Withdraw,
+    AcceptChannel, AssetAmount, AssetPolicy, CreateEntity, DISPUTE_WINDOW_S, DeleteEntity, DirectPayment,
+    MEMO_BYTES_MAX, METADATA_BYTES_MAX, OpenChannel, TIMESTAMP_SKEW_S_MAX, UpdateEntity,
 };
-use xln_types::{Address, Amount, AssetId, Board, Body, ChannelId, OperationId, Rejection, SignerId, Transaction};
-
-/// What an operation is begun with.
-struct Begun {
-    kind: Kind,
-    peer: usize,
-    asset: usize,
-    number: i128,
-    until_s: u64,
-    /// Its place among those of one transaction; `None`: not part of an opening.
-    opening: Option<u64>,
-}
+use xln_types::{Amount, AssetId, Board, Body, ChannelId, OperationId, Rejection, SignerId, Transaction};
 
 impl Ledger {
     /// Plays a transaction whose sender may send it; refused, it changes nothing but its sender's nonce (TX-2, TX-5).
@@ -98,7 +87,7 @@ impl Ledger {
     }
 
     /// The other side of a channel of one's own.
-    fn own(&self, from: usize, channel: ChannelId) -> Result<usize, Rejection> {
+    pub(super) fn own(&self, from: usize, channel: ChannelId) -> Result<usize, Rejection> {
         match self.pairs.get(&channel) {
             Some((one, other)) if *one == from => Ok(*other),
             Some((one, other)) if *other == from => Ok(*one),
@@ -107,7 +96,7 @@ impl Ledger {
     }
 
     /// The number of an asset that rules apply to; those registered later take part in nothing here.
-    fn known_asset(&self, id: AssetId) -> Result<usize, Rejection> {
+    pub(super) fn known_asset(&self, id: AssetId) -> Result<usize, Rejection> {
         self.asset(id).ok_or(Rejection::UnknownAsset {})
     }
 
@@ -327,99 +316,6 @@ impl Ledger {
         line.share[1 - own] += number;
         Ok(())
     }
-
-    fn deposit(&mut self, from: usize, body: &Deposit) -> Answer {
-        let (asset, number) = (self.known_asset(body.asset)?, signed(body.amount));
-        if !self.is_hosted(from) {
-            return Err(Rejection::NotHosted {});
-        }
-        if !body.amount.in_range() {
-            return Err(Rejection::OutOfRange {});
-        }
-        if asset == UNIQUE && 1 < number {
-            return Err(Rejection::NotForUniqueAsset {});
-        }
-        if number == 0 {
-            return Err(Rejection::AmountNotPositive {});
-        }
-        let begun = Begun { kind: Kind::Deposit, peer: from, asset, number, until_s: u64::MAX, opening: None };
-        self.begin(from, &begun)
-    }
-
-    /// DP-4.
-    fn withdraw(&mut self, from: usize, body: &Withdraw, now_s: u64) -> Answer {
-        let (asset, number, until_s) = (self.known_asset(body.asset)?, signed(body.amount), body.valid_until_s);
-        if self.halted {
-            return Err(Rejection::Halted {});
-        }
-        if body.recipient == Address::ZERO {
-            return Err(Rejection::MalformedBody {});
-        }
-        valid(until_s, now_s)?;
-        self.chain_signature(from, !body.chain_signature.0.is_empty())?;
-        self.begin(from, &Begun { kind: Kind::Withdraw, peer: from, asset, number, until_s, opening: None })
-    }
-
-    /// DP-1.
-    fn allocate(&mut self, from: usize, body: &Allocate, now_s: u64) -> Answer {
-        let (asset, number, until_s) = (self.known_asset(body.asset)?, signed(body.amount), body.valid_until_s);
-        let peer = self.own(from, body.channel)?;
-        is_open(self.account_mut(from, peer)?)?;
-        valid(until_s, now_s)?;
-        self.chain_signature(from, !body.chain_signature.0.is_empty())?;
-        self.account_mut(from, peer)?.lines[asset].listed = true;
-        self.begin(from, &Begun { kind: Kind::Allocate, peer, asset, number, until_s, opening: None })
-    }
-
-    /// DP-5.
-    fn deallocate(&mut self, from: usize, body: &Deallocate, now_s: u64) -> Answer {
-        let peer = self.own(from, body.channel)?;
-        let (number, until_s) = (signed(body.amount), body.valid_until_s);
-        valid(until_s, now_s)?;
-        if !self.is_hosted(from) || !self.is_hosted(peer) {
-            return Err(Rejection::ChainSignatureNeeded {});
-        }
-        let asset = self.asset(body.asset);
-        let account = self.account_mut(from, peer)?;
-        is_open(account)?;
-        let asset = asset.ok_or(Rejection::UnknownAsset {})?;
-        let (line, own) = (listed(account, asset)?, side(from, peer));
-        if number == 0 {
-            return Err(Rejection::AmountNotPositive {});
-        }
-        let available = (line.share[own].max(0) - line.held[own]).max(0).min(line.collateral);
-        if available < number {
-            return Err(Rejection::InsufficientShare { available: amount(available) });
-        }
-        line.held[own] += number;
-        account.counter += 1;
-        self.begin(from, &Begun { kind: Kind::Settle, peer, asset, number, until_s, opening: None })
-    }
-
-    fn chain_signature(&self, who: usize, signed: bool) -> Answer {
-        if self.is_hosted(who) || signed { Ok(()) } else { Err(Rejection::ChainSignatureNeeded {}) }
-    }
-
-    fn begin(&mut self, owner: usize, begun: &Begun) -> Answer {
-        let Begun { kind, peer, asset, number, until_s, opening } = *begun;
-        if matches!(kind, Kind::Withdraw | Kind::Allocate) {
-            self.debit(owner, asset, number)?;
-        }
-        let pot = &mut self.person_mut(owner).pots[asset];
-        match kind {
-            Kind::Withdraw => pot.withdrawing += number,
-            Kind::Allocate => pot.allocating += number,
-            Kind::Deposit | Kind::Settle => {}
-        }
-        let progress = if opening.is_some() { Progress::Waiting } else { Progress::Pending };
-        let counter = if kind == Kind::Settle { self.account_mut(owner, peer)?.counter } else { 0 };
-        let person = &self.people[owner];
-        let id = derive::operation_id(self.hub_id(), person.id.address(), person.nonce - 1, opening.unwrap_or(0));
-        let (opening, amount, sent) = (opening.is_some(), number, None);
-        let operation = Operation { kind, progress, owner, peer, asset, amount, until_s, opening, counter, sent };
-        self.put_operation(id, Some(operation));
-        Ok(())
-    }
 }
 
 /// TX-2: its turn, which is used up whatever comes of it.
@@ -439,15 +335,15 @@ fn timely(tx: &Transaction, now_s: u64) -> Answer {
     }
 }
 
-fn is_open(account: &Account) -> Answer {
+pub(super) fn is_open(account: &Account) -> Answer {
     if account.is_open() { Ok(()) } else { Err(Rejection::ChannelNotOpen { status: 0 }) }
 }
 
-fn listed(account: &mut Account, asset: usize) -> Result<&mut Line, Rejection> {
+pub(super) fn listed(account: &mut Account, asset: usize) -> Result<&mut Line, Rejection> {
     account.lines.get_mut(asset).filter(|line| line.listed).ok_or(Rejection::UnknownAsset {})
 }
 
-fn valid(until_s: u64, now_s: u64) -> Answer {
+pub(super) fn valid(until_s: u64, now_s: u64) -> Answer {
     let (from_s, latest_s) = (now_s + 60, now_s + 7 * 86_400);
     if (from_s..=latest_s).contains(&until_s) {
         Ok(())

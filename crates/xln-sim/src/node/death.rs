@@ -57,7 +57,7 @@ impl Node {
             let _ = self.again(&pending.asked);
         }
         if let Some(kept) = power {
-            self.disk.crash_keeping(kept, self.dice.next());
+            self.disk.crash_keeping(kept, self.dice.throw());
         }
         self.disk.set_capacity(None);
     }
@@ -97,7 +97,7 @@ impl Node {
                 Err(RecoveryError::Log(LogError::Disk(_))) => book.fired(fault),
                 Err(error) => return Err(format!("ST-6: a recovery that was cut off found {error}")),
             }
-            self.disk.crash(self.dice.next());
+            self.disk.crash(self.dice.throw());
         }
         let (recovered, receipts) = match self.replay() {
             // A sync that was still to fail: once more.

@@ -5,7 +5,7 @@ use super::{Asked, Draft, Flaw, signed};
 use crate::people::People;
 use xln_api::backend::{HostedCall, Request};
 use xln_types::codec::Blob;
-use xln_types::{Address, Amount, Body};
+use xln_types::{Address, Amount};
 
 impl Chooser<'_> {
     /// A request with a flaw; `None` where there is none to be had now.
@@ -32,12 +32,12 @@ impl Chooser<'_> {
             Flaw::None => return None,
             Flaw::Repeat => Request::Signed(sign(&draft, known.checked_sub(1)?, now_s)),
             Flaw::TooFar => Request::Signed(sign(&draft, known + 200_000, now_s)),
-            Flaw::Stranger if self.workload.dice.once_in(2) => return Some(strange_call(people, draft)),
+            Flaw::Stranger if self.workload.dice.once_in(2) => return Some(strange_call(people, &draft)),
             Flaw::Stranger => {
                 let other = &people.list[(who + 1) % people.list.len()];
                 Request::Signed(signed(people, &other.secret, &draft, known, now_s))
             }
-            Flaw::NotHosted => return Some(call(people, person.account, draft, flaw)),
+            Flaw::NotHosted => return Some(call(person.account, draft, flaw)),
             Flaw::UnknownSender => {
                 let draft = Draft { from: Address([0x55; 20]), ..draft };
                 Request::Signed(sign(&draft, 0, now_s))
@@ -64,16 +64,14 @@ impl Chooser<'_> {
     }
 }
 
-fn call(people: &People, account: Address, draft: Draft, flaw: Flaw) -> Asked {
-    let _ = people;
+fn call(account: Address, draft: Draft, flaw: Flaw) -> Asked {
     let Draft { from, to, body, fee, .. } = draft;
     let call = HostedCall { account, token: [7; 16], from, to, body, fee };
     Asked { request: Request::Hosted(call), flaw, again: false }
 }
 
 /// An account calls for somebody who isn't its own.
-fn strange_call(people: &People, draft: Draft) -> Asked {
-    let body: Body = draft.body.clone();
-    let draft = Draft { from: people.list[1].entity.address(), body, fee: Amount::ZERO, ..draft };
-    call(people, Address([0xee; 20]), draft, Flaw::Stranger)
+fn strange_call(people: &People, draft: &Draft) -> Asked {
+    let draft = Draft { from: people.list[1].entity.address(), fee: Amount::ZERO, ..draft.clone() };
+    call(Address([0xee; 20]), draft, Flaw::Stranger)
 }

@@ -1,10 +1,11 @@
 //! The workload: what people ask of a node, chosen by chance and by what the ledger says may work; now and then what can't.
 //!
-//! [`choose`] makes the requests, [`flaws`] those that are refused before the log. What a request is to be answered the ledger foretells once
+//! [`choose`] and [`founders`] make the requests, [`flaws`] those that are refused before the log. What a request is to be answered the ledger foretells once
 //! its turn has come ([`crate::model`]); only what the door must refuse is known when it is asked ([`Flaw`]).
 
 pub(crate) mod choose;
 pub(crate) mod flaws;
+mod founders;
 pub(crate) mod setup;
 
 use crate::dice::Dice;
