@@ -148,6 +148,10 @@ impl<N: Door, K: Keys> Operations<N, K> {
             OperationKind::Allocate => self.allocate_call(task)?,
             OperationKind::Settle => self.settle_call(task)?,
         };
+        if task.operation.status == OperationStatus::Sent {
+            // It was sent and isn't there: a transaction of the hub's may be lost, and all that were counted after it wait for its nonce.
+            self.submitter.forget_nonce();
+        }
         let order = Order { to: Some(self.domain.depositary), value: Amount::ZERO, data };
         let prepared = self.submitter.prepare(order).await?;
         self.submitter.send(&prepared.raw, prepared.hash).await?;
