@@ -43,6 +43,8 @@ pub struct Network {
     cut: BTreeMap<Link, (u64, Fault)>,
     /// Nodes that take nothing until then.
     silent: BTreeMap<usize, u64>,
+    /// Messages that the next one of their link shall overtake.
+    held: BTreeMap<Link, Message>,
     /// When the last message of a link arrives, so that the next doesn't overtake it.
     last_ms: BTreeMap<Link, u64>,
     /// How often each fault fired.
@@ -53,8 +55,8 @@ impl Network {
     /// Links on which these faults may happen.
     pub fn new(dice: Dice, enabled: &[Fault]) -> Network {
         let enabled = enabled.iter().copied().filter(|fault| fault.is_of_links()).collect();
-        let (on_the_way, cut, silent, last_ms) = Default::default();
-        Network { dice, enabled, on_the_way, sent: 0, cut, silent, last_ms, counts: Counts::new() }
+        let (on_the_way, cut, silent, held, last_ms) = Default::default();
+        Network { dice, enabled, on_the_way, sent: 0, cut, silent, held, last_ms, counts: Counts::new() }
     }
 
     fn fired(&mut self, fault: Fault) {
@@ -70,14 +72,18 @@ impl Network {
 
     /// Cuts links or silences a node for a while, if `fault` does that.
     pub fn disturb(&mut self, fault: Fault, nodes: usize, now_ms: u64) {
-        let (one, other) = (self.dice.index(nodes), self.dice.index(nodes));
+        if nodes < 2 {
+            return;
+        }
+        let one = self.dice.index(nodes);
+        let other = (one + 1 + self.dice.index(nodes - 1)) % nodes;
         let until_ms = now_ms + 200 + self.dice.below(3_000);
         match fault {
-            Fault::LinkPartition if one != other => {
+            Fault::LinkPartition => {
                 self.cut.insert((one, other), (until_ms, fault));
                 self.cut.insert((other, one), (until_ms, fault));
             }
-            Fault::LinkOneWay if one != other => {
+            Fault::LinkOneWay => {
                 self.cut.insert((one, other), (until_ms, fault));
             }
             Fault::PeerSilent => {
@@ -104,16 +110,17 @@ impl Network {
         match fault {
             Some(fault @ Fault::LinkDrop) => return self.fired(fault),
             Some(fault @ Fault::LinkDelay) => {
-                at_ms += 1 + self.dice.below(DELAY_MS_MAX);
+                at_ms = at_ms.max(usual_ms + 1 + self.dice.below(DELAY_MS_MAX));
                 self.fired(fault);
             }
-            Some(fault @ Fault::LinkReorder) if now_ms + 1 < last_ms => {
-                self.put(now_ms + 1, Message { from, to, bytes });
-                return self.fired(fault);
+            // Held back until the next one has gone before it.
+            Some(Fault::LinkReorder) if !self.held.contains_key(&link) => {
+                self.held.insert(link, Message { from, to, bytes });
+                return;
             }
             Some(fault @ Fault::LinkDuplicate) => {
-                self.put(at_ms, Message { from, to, bytes: bytes.clone() });
-                at_ms += self.dice.below(DELAY_MS_MAX);
+                let later_ms = at_ms + self.dice.below(DELAY_MS_MAX);
+                self.put(later_ms, Message { from, to, bytes: bytes.clone() });
                 self.fired(fault);
             }
             Some(fault @ Fault::FrameBitflip) if !bytes.is_empty() => {
@@ -125,6 +132,10 @@ impl Network {
         }
         self.last_ms.insert(link, at_ms);
         self.put(at_ms, Message { from, to, bytes });
+        if let Some(overtaken) = self.held.remove(&link) {
+            self.put(at_ms + 1, overtaken);
+            self.fired(Fault::LinkReorder);
+        }
     }
 
     fn put(&mut self, at_ms: u64, message: Message) {
@@ -153,6 +164,7 @@ impl Network {
     pub fn restarted(&mut self, node: usize) {
         let before = self.on_the_way.len();
         self.on_the_way.retain(|_, message| message.to != node && message.from != node);
+        self.held.retain(|(from, to), _| *from != node && *to != node);
         if self.on_the_way.len() < before && self.enabled.contains(&Fault::PeerRestart) {
             self.fired(Fault::PeerRestart);
         }
@@ -160,6 +172,6 @@ impl Network {
 
     /// True when nothing is on its way.
     pub fn is_idle(&self) -> bool {
-        self.on_the_way.is_empty()
+        self.on_the_way.is_empty() && self.held.is_empty()
     }
 }

@@ -8,7 +8,7 @@ use crate::sim::{Event, Sim};
 use xln_types::{Address, OperationId};
 
 /// Milliseconds between two blocks of the chain.
-const MINE_MS: u64 = 400;
+const MINE_MS: u64 = 100;
 /// The account that deposits for others.
 const GIVER: Address = Address([0xfa; 20]);
 
@@ -31,7 +31,7 @@ impl Sim<'_> {
     }
 
     pub(crate) fn mine(&mut self) -> Result<(), String> {
-        let beat_ms = if self.is_quiet { 4 * MINE_MS } else { MINE_MS };
+        let beat_ms = if self.is_quiet { 16 * MINE_MS } else { MINE_MS };
         self.plan(beat_ms, Event::Mine);
         let now_ms = self.now_ms();
         if now_ms < self.stalled_until_ms {
@@ -74,7 +74,7 @@ impl Sim<'_> {
         if from != to && self.nodes[from].life.is_some() && !self.is_quiet {
             self.chatter.say(&mut self.network, now_ms, from, to);
         }
-        let in_ms = if self.is_quiet { 400 } else { 4 + self.dice.below(30) };
+        let in_ms = if self.is_quiet { 400 } else { 1 + self.dice.below(8) };
         self.plan(in_ms, Event::Talk);
         Ok(())
     }

@@ -10,8 +10,8 @@ use xln_storage::{Disk, Kept};
 /// How long things may take to come to rest, in virtual milliseconds.
 const REST_MS_MAX: u64 = 3_600_000;
 /// Requests between two faults, unless there are very many.
-const FAULT_OPS: u64 = 250;
-/// One run in so many ends with a reorganisation that is deeper than the confirmations.
+const FAULT_OPS: u64 = 100;
+/// One run in so many has a reorganisation that is deeper than the confirmations.
 const DEEP_ONE_IN: u64 = 16;
 
 impl<'a> Sim<'a> {
@@ -83,7 +83,11 @@ impl<'a> Sim<'a> {
             }
             // Each message may meet these.
             Fault::LinkDrop | Fault::LinkDelay | Fault::LinkReorder | Fault::LinkDuplicate | Fault::FrameBitflip => {}
-            Fault::PeerRestart | Fault::CrashInRecovery | Fault::DiskReadError => self.death(number, None)?,
+            Fault::PeerRestart => self.death(number, None)?,
+            Fault::CrashInRecovery | Fault::DiskReadError => {
+                self.nodes[number].at_recovery = Some(fault);
+                self.death(number, None)?;
+            }
             Fault::ChainReorg => {
                 let depth = 1 + self.dice.index(usize::try_from(CONFIRMATIONS).unwrap_or(1));
                 if 0 < self.chain.lock().reorganise(depth, now_ms / 1000 + self.ahead_s) {
@@ -194,16 +198,25 @@ impl<'a> Sim<'a> {
         Ok(())
     }
 
+    /// One run in so many has a reorganisation deeper than the confirmations, once every node has taken blocks that it replaces: then all must halt.
+    pub(crate) fn deepen(&mut self) {
+        let is_due = self.options.seed % DEEP_ONE_IN == DEEP_ONE_IN - 1 && self.options.ops * 3 / 4 < self.asked;
+        if !is_due || self.is_halting || !self.faults.contains(&Fault::ChainReorg) {
+            return;
+        }
+        let mut chain = self.chain.lock();
+        let oldest = (chain.head().number + 1).saturating_sub(CONFIRMATIONS + 6);
+        let has_taken = |node: &crate::node::Node| node.life.is_some() && oldest <= node.ledger.cursor.block;
+        if 1 < oldest && self.nodes.iter().all(has_taken) {
+            let depth = usize::try_from(CONFIRMATIONS + 6).unwrap_or(0);
+            chain.reorganise(depth, self.clock.now_ms() / 1000 + self.ahead_s);
+            self.is_halting = true;
+            self.book.fired(Fault::ChainReorg);
+        }
+    }
+
     /// Faults end.
     fn calm(&mut self) {
-        let deep = self.faults.contains(&Fault::ChainReorg) && self.options.seed % DEEP_ONE_IN == DEEP_ONE_IN - 1;
-        if deep && self.chain.lock().head().number > 4 * CONFIRMATIONS {
-            let depth = usize::try_from(CONFIRMATIONS).unwrap_or(0) + 6;
-            let now_s = self.now_ms() / 1000 + self.ahead_s;
-            self.chain.lock().reorganise(depth, now_s);
-            self.book.fired(Fault::ChainReorg);
-            self.is_halting = true;
-        }
         self.faults.clear();
         self.network.heal();
         (self.stalled_until_ms, self.is_quiet) = (0, true);
@@ -239,7 +252,8 @@ impl<'a> Sim<'a> {
         for (number, id) in asked {
             if !rested || self.nodes[number].auditor.has_ended(id) != Some(true) {
                 self.at_node = Some(number);
-                return Err(format!("liveness: a withdrawal after all faults never reached the chain: {id}"));
+                let waiting = self.chain.lock().waiting(self.nodes[number].people.hub().signer.address());
+                return Err(format!("liveness: a withdrawal never reached the chain: {id}, hub's nonces {waiting:?}"));
             }
         }
         Ok(())

@@ -215,6 +215,7 @@ impl<'a> Sim<'a> {
         if self.disturb_at <= self.asked {
             self.disturb()?;
         }
+        self.deepen();
         // Mostly one that is up.
         let mut number = self.dice.index(self.nodes.len());
         for _ in 0..3 {
@@ -235,7 +236,7 @@ impl<'a> Sim<'a> {
         }
         self.plan_turn(number);
         // Now and then nobody asks for a while.
-        let pause_ms = if self.dice.once_in(PAUSE_OPS) { 2_000 + self.dice.below(20_000) } else { self.dice.below(2) };
+        let pause_ms = if self.dice.once_in(PAUSE_OPS) { 1_000 + self.dice.below(8_000) } else { self.dice.below(2) };
         self.plan(pause_ms, Event::Ask);
         Ok(())
     }
@@ -318,7 +319,7 @@ impl<'a> Sim<'a> {
     }
 
     fn follow(&mut self, number: usize) -> Result<(), String> {
-        let poll_ms = if self.is_quiet { 800 } else { 200 };
+        let poll_ms = if self.is_quiet { 800 } else { 60 };
         let node = &mut self.nodes[number];
         let next = node.life.as_mut().and_then(|life| life.follow());
         for _ in 0..node.view.lies_told() {
@@ -331,7 +332,7 @@ impl<'a> Sim<'a> {
     }
 
     fn operate(&mut self, number: usize) -> Result<(), String> {
-        let round_ms = if self.is_quiet { 1_500 } else { 300 };
+        let round_ms = if self.is_quiet { 1_500 } else { 100 };
         if let Some(life) = &mut self.nodes[number].life {
             life.operate();
         }

@@ -161,6 +161,12 @@ impl Ledger {
         next
     }
 
+    /// The next nonce of an account, and those of its transactions that wait.
+    pub(crate) fn waiting(&self, of: Address) -> (i128, Vec<u64>) {
+        let waiting = self.pool.iter().filter(|sent| sent.from == of).filter_map(|sent| sent.nonce);
+        (self.get(Slot::Nonce(of)), waiting.collect())
+    }
+
     /// Takes a transaction into the pool.
     pub(crate) fn submit(&mut self, sent: Sent) {
         if self.pooled.insert(sent.hash) {
@@ -182,7 +188,7 @@ impl Ledger {
         let number = self.blocks.len() as u64;
         let (parent, last_s) =
             self.blocks.last().map_or((Hash::ZERO, 0), |last| (last.head.hash, last.head.timestamp_s));
-        let timestamp_s = now_s.max(last_s + 1);
+        let timestamp_s = now_s.max(last_s);
         let (mut sent, mut events, mut outcomes) = (Vec::new(), Vec::new(), Vec::new());
         let mut waiting = std::mem::take(&mut self.pool);
         while let Some(next) = waiting.pop_front() {
@@ -281,9 +287,9 @@ impl Ledger {
             if self.dice.once_in(2) { self.pool.push_back(sent) } else { self.pool.push_front(sent) }
         }
         let last_s = self.head().timestamp_s;
-        let from_s = last_s.saturating_sub(1).max(now_s.saturating_sub(depth as u64));
-        for step in 0..=depth as u64 {
-            self.mine(from_s + step);
+        let from_s = last_s.max(now_s);
+        for _ in 0..=depth {
+            self.mine(from_s);
         }
         depth
     }
@@ -293,9 +299,10 @@ impl Ledger {
         self.blocks.iter().rev().find(|block| !block.logs.is_empty()).map_or(0, |block| block.head.number)
     }
 
-    /// True when nothing waits for a block.
+    /// True when nothing waits that a block could take: what stands behind a nonce that was lost may wait for ever.
     pub(crate) fn is_idle(&self) -> bool {
-        self.pool.is_empty()
+        let can_go = |sent: &Sent| sent.nonce.is_none_or(|nonce| i128::from(nonce) <= self.get(Slot::Nonce(sent.from)));
+        !self.pool.iter().any(can_go)
     }
 
     /// CH-13: what the depositary holds of an asset, and what it has recorded for others.

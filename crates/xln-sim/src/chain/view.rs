@@ -9,7 +9,7 @@ use super::contract::{Call, Revert};
 use super::{CHAIN_ID, DEPOSITARY, Sent, SimChain, Slot};
 use crate::dice::Dice;
 use alloy_consensus::TxEnvelope;
-use alloy_consensus::transaction::{SignerRecoverable, Transaction};
+use alloy_consensus::transaction::Transaction;
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{FixedBytes, U256};
 use alloy_sol_types::SolCall;
@@ -82,7 +82,8 @@ fn call_of(asked: &Asked) -> Call {
 
 fn read(raw: &[u8]) -> Option<Sent> {
     let envelope = TxEnvelope::decode_2718_exact(raw).ok()?;
-    let from = Address(envelope.recover_signer().ok()?.0.0);
+    let (digest, signature) = (Hash(envelope.signature_hash().0), envelope.signature().as_bytes());
+    let from = xln_crypto::secp::recover(&digest, &signature).ok()?.address();
     let (to, value) = (Address(envelope.to()?.0.0), envelope.value().try_into().ok().map(u128::cast_signed)?);
     let call = Call::Contract { to, value, data: envelope.input().to_vec() };
     Some(Sent { hash: Hash(envelope.tx_hash().0), from, nonce: Some(envelope.nonce()), call })

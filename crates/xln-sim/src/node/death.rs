@@ -89,7 +89,7 @@ impl Node {
             let Some(fault) = fault else { break };
             match fault {
                 Fault::DiskReadError => self.disk.fail_reads(&format!("{LOG_NAME}-00000001.log")),
-                _ => self.disk.cut_power_after(self.dice.below(60)),
+                _ => self.disk.cut_power_after(self.dice.below(24)),
             }
             match self.replay() {
                 // It was done before the power went.
@@ -118,6 +118,9 @@ impl Node {
     }
 
     fn recovery_fault(&mut self, faults: &[Fault]) -> Option<Fault> {
+        if let Some(fault) = self.at_recovery.take().filter(|fault| faults.contains(fault)) {
+            return Some(fault);
+        }
         let can = [Fault::CrashInRecovery, Fault::DiskReadError];
         let can: Vec<Fault> = can.into_iter().filter(|fault| faults.contains(fault)).collect();
         (!can.is_empty() && 0 < self.lives && self.dice.once_in(3)).then(|| self.dice.pick(&can))

@@ -86,6 +86,8 @@ pub(crate) struct Node {
     pub(crate) unanswered: Vec<Asked>,
     /// What a sync is to meet.
     pub(crate) armed: Option<Fault>,
+    /// What the next recovery is to meet.
+    pub(crate) at_recovery: Option<Fault>,
     /// By which fault the power was cut last, and how far the state had gone then.
     pub(crate) cut_by: Option<Fault>,
     executed: u64,
@@ -115,6 +117,7 @@ impl Node {
             sealed_sequence: 0,
             unanswered: Vec::new(),
             armed: None,
+            at_recovery: None,
             cut_by: None,
             executed: 0,
             lives: 0,

@@ -117,7 +117,7 @@ impl Chooser<'_> {
             who = self.person();
         }
         let draft = self.act(who);
-        let known = self.ledger.people[who].nonce;
+        let known = self.ledger.people[draft.by].nonce;
         self.workload.request(self.people, draft, known, self.now_s)
     }
 
@@ -164,7 +164,12 @@ impl Chooser<'_> {
         }
         let route = if self.once_in(200) { vec![self.entity(to)] } else { vec![] };
         let body = DirectPayment { asset, amount: sum, memo: Blob(memo), route };
-        let to = if self.once_in(120) { Address([0x77; 20]) } else { self.entity(to).address() };
+        let to = match self.below(240) {
+            0 | 1 => Address([0x77; 20]),
+            // A guest, who has a channel with nobody.
+            2 | 3 => self.ledger.people.last().map_or(Address::ZERO, |last| last.id.address()),
+            _ => self.entity(to).address(),
+        };
         Draft { to, fee: amount(fee), ..self.draft(who, body) }
     }
 
@@ -279,14 +284,31 @@ impl Chooser<'_> {
         self.draft(who, Withdraw { asset, amount, recipient: to, valid_until_s, chain_signature })
     }
 
-    fn deallocate(&mut self, who: usize) -> Draft {
-        let (peer, mut sum, valid_until_s) = (self.peer(who), self.sum(120), self.until());
-        let line = self.ledger.asset(sum.asset).and_then(|asset| Some(self.ledger.account(who, peer)?.lines[asset]));
-        if let Some(line) = line.filter(|line| 0 < line.collateral)
-            && !self.once_in(5)
-        {
-            let most = u64::try_from(line.collateral).unwrap_or(1);
-            sum.amount = Amount(1 + u128::from(self.below(most)));
+    /// Who owns collateral of whom, and how much could be taken out, where the hub signs for both.
+    fn removable(&self) -> Vec<(usize, usize, usize, i128)> {
+        let is_hosted = |who: usize| self.people.list.get(who).is_some_and(|person| person.is_hosted);
+        let mut found = Vec::new();
+        for ((one, other), account) in self.ledger.accounts() {
+            for (asset, line) in account.lines.iter().enumerate() {
+                for (who, peer, side) in [(*one, *other, 0), (*other, *one, 1)] {
+                    let most = (line.share[side] - line.held[side]).min(line.collateral);
+                    if 0 < most && is_hosted(who) && is_hosted(peer) {
+                        found.push((who, peer, asset, most));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn deallocate(&mut self, mut who: usize) -> Draft {
+        let (mut peer, mut sum, valid_until_s) = (self.peer(who), self.sum(120), self.until());
+        let removable = self.removable();
+        if !removable.is_empty() && !self.once_in(5) {
+            let (owner, other, asset, most) = self.workload.dice.pick(&removable);
+            (who, peer) = (owner, other);
+            let most = u64::try_from(most).unwrap_or(1);
+            sum = AssetAmount { asset: self.asset(asset), amount: Amount(1 + u128::from(self.below(most))) };
         }
         let channel = channel(self.entity(who), self.entity(peer));
         self.draft(who, Deallocate { channel, asset: sum.asset, amount: sum.amount, valid_until_s })
