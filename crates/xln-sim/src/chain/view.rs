@@ -1,9 +1,9 @@
 //! The chain as one node sees it through its RPC, as the [`Chain`] that follower and submitter of production ask. Nothing here waits: each
 //! question has its answer at once.
 //!
-//! An RPC can lie: lag behind, tell headers that don't hang together, logs of another block, the same log twice, amounts past all bounds. Each
+//! An RPC can lie: lag behind, tell headers that don't hang together, logs of another block, the same log twice, logs cut short. Each
 //! such answer contradicts itself or what was told before, and is to be refused or waited out. What no follower can know isn't tried: an RPC
-//! that leaves out a log and keeps the rest whole is believed.
+//! that leaves out a log, or alters one within its form, is believed.
 
 use super::contract::{Call, Revert};
 use super::{CHAIN_ID, DEPOSITARY, Sent, SimChain, Slot};
@@ -133,8 +133,8 @@ impl Chain for View {
         match (self.lie_of(4), logs.first().cloned()) {
             (Some(0), Some(_)) => logs[0].block_hash = Hash([0x66; 32]),
             (Some(1), Some(first)) => logs.push(first),
-            // An amount past 2^120 (N-1).
-            (Some(2), Some(first)) if 32 <= first.data.len() => logs[0].data[0] = 0xff,
+            // Cut short. A log that reads well and says something else would be believed.
+            (Some(2), Some(first)) if 32 <= first.data.len() => logs[0].data.truncate(first.data.len() - 1),
             (Some(3), Some(_)) => return self.silent("eth_getLogs"),
             _ => return Ok(logs),
         }

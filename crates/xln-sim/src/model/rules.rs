@@ -259,7 +259,8 @@ impl Ledger {
     /// HT-4: what the hub asks for a hop.
     pub(crate) fn fee(&self, asset: usize, number: i128) -> i128 {
         let Policy { fee_base, fee_ppm, .. } = self.people[HUB].policies[asset];
-        if asset == UNIQUE { 0 } else { fee_base + (number * fee_ppm + 999_999) / 1_000_000 }
+        let (millions, rest) = (number / 1_000_000, number % 1_000_000);
+        if asset == UNIQUE { 0 } else { fee_base + millions * fee_ppm + (rest * fee_ppm + 999_999) / 1_000_000 }
     }
 
     /// CH-14.
@@ -290,8 +291,15 @@ impl Ledger {
             return Err(Rejection::NoRoute {});
         }
         let expected = self.fee(asset, number);
+        if !amount(expected).in_range() {
+            return Err(Rejection::OutOfRange {});
+        }
         if fee < expected {
             return Err(Rejection::FeeTooLow { expected: amount(expected) });
+        }
+        // N-1: with the fee.
+        if !amount(number + fee).in_range() {
+            return Err(Rejection::OutOfRange {});
         }
         self.leg(0, (from, HUB), (asset, number + fee), fee)?;
         self.leg(1, (HUB, to), (asset, number), 0)

@@ -76,7 +76,7 @@ impl Chooser<'_> {
 
     /// Until when something is valid: mostly soon, now and then too soon or too late.
     fn until(&mut self) -> u64 {
-        self.now_s + [59, 61, 70, 90, 120, 120, 150, 180, 604_810][self.workload.dice.index(9)]
+        self.now_s + [59, 61, 70, 90, 120, 120, 150, 180, 700_000][self.workload.dice.index(9)]
     }
 
     fn entity(&self, who: usize) -> EntityId {
