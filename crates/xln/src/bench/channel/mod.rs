@@ -28,6 +28,8 @@ const QUICK: Size = Size { channels: 200, load_ms: 2_000, lone: 100, many: 1_000
 
 /// Payments under way on each side of one contended channel.
 const WINDOW: usize = 1_024;
+/// Payments of one batch, and so of one frame.
+const BATCH: usize = 64;
 
 /// Measures everything.
 pub(crate) async fn run(quick: bool, as_json: bool) -> Result<Vec<Row>, Failure> {
@@ -53,11 +55,18 @@ pub(crate) async fn run(quick: bool, as_json: bool) -> Result<Vec<Row>, Failure>
     bar.inc(1);
     let mut rows = Vec::new();
     // Fewer under way than there are channels, which take turns: so a channel has seldom two, and a frame one payment.
-    let all = both_ways(&mut left, &mut right, size.channels, size.channels / 3, size.load_ms).await?;
+    let all = both_ways(&mut left, &mut right, size.channels, size.channels / 3, 1, size.load_ms).await?;
     let name = format!("payments over {} channels both ways, {:.1} a frame", size.channels, all.payments_a_frame());
     rows.push(Row::at_least(name, all.per_s(), "1/s", 5_000.0).of("channel").beside(floor).at_least_of_floor(0.5));
+    let batches = both_ways(&mut left, &mut right, size.channels, size.channels / 3, BATCH, size.load_ms).await?;
+    let name = format!(
+        "payments in batches over {} channels both ways, {:.1} a frame",
+        size.channels,
+        batches.payments_a_frame()
+    );
+    rows.push(Row::at_least(name, batches.per_s(), "1/s", 100_000.0).of("channel"));
     bar.inc(1);
-    let one = both_ways(&mut left, &mut right, 1, WINDOW, size.load_ms).await?;
+    let one = both_ways(&mut left, &mut right, 1, WINDOW, 1, size.load_ms).await?;
     let name = format!("payments over one contended channel both ways, {:.1} a frame", one.payments_a_frame());
     rows.push(Row::at_least(name, one.per_s(), "1/s", 0.0).of("channel"));
     bar.inc(1);
@@ -85,9 +94,10 @@ async fn both_ways(
     right: &mut Side,
     channels: usize,
     window: usize,
+    batch: usize,
     millis: u64,
 ) -> Result<Done, Failure> {
-    let order = Order::Pay { channels, millis, window };
+    let order = Order::Pay { channels, millis, window, batch };
     let (one, other) = tokio::join!(left.order(&order), right.order(&order));
     let (one, other) = (one?, other?);
     // Frames and payments of a channel are the same on both sides; each side counts what it has itself paid.

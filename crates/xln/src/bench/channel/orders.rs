@@ -18,8 +18,8 @@ pub(super) enum Order {
     Grant { channels: usize },
     /// Wait until that has arrived here.
     Await { channels: usize },
-    /// Pay over so many channels for so long, so many under way.
-    Pay { channels: usize, millis: u64, window: usize },
+    /// Pay over so many channels for so long, so many calls under way, each of one payment or of a batch.
+    Pay { channels: usize, millis: u64, window: usize, batch: usize },
     /// One payment after the other, each awaited until the other side's signature is there.
     Lone { times: usize },
     /// Break the session, pay over so many channels, connect again; done once all is acknowledged.
@@ -74,8 +74,8 @@ impl Order {
             Order::Open { count, node } => json!({ "do": "open", "count": count, "node": node }),
             Order::Grant { channels } => json!({ "do": "grant", "channels": channels }),
             Order::Await { channels } => json!({ "do": "await", "channels": channels }),
-            Order::Pay { channels, millis, window } => {
-                json!({ "do": "pay", "channels": channels, "millis": millis, "window": window })
+            Order::Pay { channels, millis, window, batch } => {
+                json!({ "do": "pay", "channels": channels, "millis": millis, "window": window, "batch": batch })
             }
             Order::Lone { times } => json!({ "do": "lone", "times": times }),
             Order::Reconnect { outstanding } => json!({ "do": "reconnect", "outstanding": outstanding }),
@@ -96,6 +96,7 @@ impl Order {
                 channels: number("channels"),
                 millis: value["millis"].as_u64().unwrap_or_default(),
                 window: number("window"),
+                batch: number("batch"),
             },
             "lone" => Order::Lone { times: number("times") },
             "reconnect" => Order::Reconnect { outstanding: number("outstanding") },

@@ -17,7 +17,7 @@ use xln_node::config::{AssetConfig, Config};
 use xln_node::{HubKey, Node, Running};
 use xln_types::board::Member;
 use xln_types::codec::Blob;
-use xln_types::tx::{AssetAmount, CreateEntity, DirectPayment, OpenChannel, SetCredit};
+use xln_types::tx::{AssetAmount, BatchPayment, BatchedPayment, CreateEntity, DirectPayment, OpenChannel, SetCredit};
 use xln_types::{Address, Amount, Asset, AssetId, Body, ChannelId, EntityId, SignerId};
 
 /// What each grants the other: never used up.
@@ -114,7 +114,9 @@ impl Bench {
             Order::Open { count, node } => self.open(count, &node).await,
             Order::Grant { channels } => self.grant(channels).await,
             Order::Await { channels } => self.until_granted(channels).await,
-            Order::Pay { channels, millis, window } => self.pay(channels, Duration::from_millis(millis), window).await,
+            Order::Pay { channels, millis, window, batch } => {
+                self.pay(channels, Duration::from_millis(millis), window, batch).await
+            }
             Order::Lone { times } => self.lone(times).await,
             Order::Reconnect { outstanding } => self.reconnect(outstanding, running).await,
             Order::Stop => Ok(Done::default()),
@@ -251,6 +253,11 @@ impl Bench {
         .await
     }
 
+    fn batch(&self, count: usize) -> Body {
+        let one = BatchedPayment { amount: Amount(1), memo: Blob::default() };
+        BatchPayment { asset: self.asset, payments: vec![one; count] }.into()
+    }
+
     fn payment(&self) -> Body {
         DirectPayment { asset: self.asset, amount: Amount(1), memo: Blob::default(), route: vec![] }.into()
     }
@@ -278,7 +285,8 @@ impl Bench {
         .await
     }
 
-    async fn pay(&self, channels: usize, length: Duration, window: usize) -> Result<Done, Failure> {
+    async fn pay(&self, channels: usize, length: Duration, window: usize, batch: usize) -> Result<Done, Failure> {
+        let body = if batch == 1 { self.payment() } else { self.batch(batch) };
         let ways: Vec<Way> = self.ways().await?.into_iter().take(channels).collect();
         let (_, frames_before) = self.counts().await?;
         let start = Instant::now();
@@ -287,7 +295,7 @@ impl Bench {
         let mut spawn = |under_way: &mut tokio::task::JoinSet<Result<Confirmed, Failure>>| {
             let way = ways[next % ways.len()];
             next += 1;
-            let (node, body, account) = (self.node.clone(), self.payment(), self.account);
+            let (node, body, account) = (self.node.clone(), body.clone(), self.account);
             let (from, to) = (way.own.address(), way.other.address());
             under_way.spawn(async move {
                 let call = HostedCall { account, token: [1; 16], from, to, body, fee: Amount::ZERO };
@@ -300,7 +308,7 @@ impl Bench {
         while let Some(outcome) = under_way.join_next().await {
             let confirmed = outcome.map_err(Failure::world)??;
             match confirmed.receipt.rejection() {
-                None => paid += 1,
+                None => paid += batch as u64,
                 // A draft that is full is the contended channel's own back-pressure.
                 Some(xln_types::Rejection::StackFull { .. }) => tokio::time::sleep(POLL).await,
                 Some(rejection) => return Err(Failure::World(format!("refused: {}", rejection.reason()))),
