@@ -33,6 +33,10 @@ impl Server {
             let same = self.is_remote(handle) && self.node_of(id) == Some(node);
             return if same { Ok(()) } else { Err(Rejection::AlreadyExists {}) };
         }
+        let named = xln_crypto::secp::signer_of_public_key(&public_key.0).ok().map(|(signer, _)| signer);
+        if !public_key.0.is_empty() && named != Some(member) {
+            return Err(Rejection::InvalidBoard {});
+        }
         if node == self.hub_id() || member == SignerId::ZERO {
             return Err(Rejection::InvalidBoard {});
         }

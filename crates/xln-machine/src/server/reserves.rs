@@ -93,7 +93,8 @@ impl Server {
         if self.record.halted == 1 {
             return Err(Rejection::Halted {});
         }
-        if body.recipient == Address::ZERO {
+        // The contract refuses both, for good.
+        if body.recipient == Address::ZERO || body.recipient == self.genesis.depositary {
             return Err(Rejection::MalformedBody {});
         }
         self.check_validity(at, body.valid_until_s)?;
