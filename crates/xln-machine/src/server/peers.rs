@@ -4,8 +4,8 @@
 //! Laws: **CH-6**, **CH-9**, **CH-15** (what is signed is in the log first). How channels begin stands in `openings`.
 
 use super::apply::Effect;
-use super::htlcs::Todo;
 use super::journal::Undo;
+use super::outcomes::Todo;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::replica::{Checked, Judge, Received, Signed};
