@@ -12,6 +12,7 @@ mod credit;
 mod failures;
 mod htlcs;
 mod introduce;
+mod losses;
 mod net;
 mod openings;
 mod payments;
