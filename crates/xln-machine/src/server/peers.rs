@@ -169,6 +169,12 @@ impl Server {
         let (before, record) = (channel.book.clone(), replica.record());
         let received = replica.receive_frame(&mut channel.book, &judge, frame, signed);
         self.journal.undos.push(Undo::Replica(handle, Some(record)));
+        if received == Err(Rejection::Equivocation {}) {
+            // CH-9: refused, and its evidence kept; that it happened is no rejection's to hide.
+            let reason = format!("the other side of channel {} has signed two frames on one", frame.channel);
+            self.journal.events.push(Event::Alarm { reason });
+            return Ok(());
+        }
         match received? {
             Received::Again => self.journal.effects.extend(self.acknowledge(handle)),
             Received::Crossed => {}

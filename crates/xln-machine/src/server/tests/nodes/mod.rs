@@ -20,3 +20,4 @@ mod people;
 mod routes;
 mod script;
 mod settlements;
+mod terms;
