@@ -10,6 +10,7 @@ mod bodies;
 mod checks;
 mod credit;
 mod failures;
+mod hostile;
 mod htlcs;
 mod introduce;
 mod losses;
