@@ -1,8 +1,8 @@
 //! What the chain did, past the confirmations (**DP-3**, **DP-4**, **CH-12**). Facts of logs come in the chain's order and each
 //! once: one at or before the cursor is stale.
 
-use super::htlcs::Todo;
 use super::journal::Undo;
+use super::outcomes::Todo;
 use super::state::Server;
 use crate::channel::replica::SeenFact;
 use crate::channel::{self, Action};

@@ -1,18 +1,22 @@
-//! What two nodes agreed in a frame and the chain must carry out: allocations after an opening, settlements signed by both (**DP-5**).
-//! What a side takes out is held from the frame on, before anyone signs for the chain.
+//! Between a channel's frames and the chain: what two nodes agreed and the chain must carry out (allocations after an opening, settlements
+//! signed by both), and what the chain did and must stand in a frame.
+//!
+//! Laws: **CH-12** (facts in the chain's order, by frames alone), **DP-5** (what a side takes out is held from the frame on, before anyone
+//! signs for the chain).
 
 use super::apply::Effect;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::Channel;
 use crate::channel::book::Settlement;
+use crate::channel::replica::SeenFact;
 use crate::depositary::{self, Operation, OperationKind, OperationStatus};
 use crate::entity::Entity;
 use crate::machine::At;
 use xln_types::codec::Blob;
 use xln_types::frame::CollateralChange;
 use xln_types::tx::{Deallocate, SettleDiff};
-use xln_types::{Balance, FrameTx, OperationId, Rejection, Side};
+use xln_types::{Balance, Event, FrameTx, OperationId, Rejection, Side};
 
 impl Server {
     /// CH-11: the other side took the opening frame; what waited for its consent may be sent to the chain.
@@ -138,5 +142,42 @@ impl Server {
         let (change, place) = (CollateralChange::Lapsed { counter: settlement.counter }, self.record.cursor);
         let (block, block_hash) = (place.block, place.block_hash);
         Some(FrameTx::Fact { block, block_hash, log_index: u64::MAX, asset, change })
+    }
+
+    /// CH-12: what the chain did to a channel with another node waits for a frame.
+    pub(super) fn see_fact(&mut self, at: At, handle: Handle<Channel>, fact: SeenFact) {
+        let Some(replica) = self.channels.at_mut(handle).replica.as_mut() else { return };
+        if replica.see(fact).is_err() {
+            // DP-3: the fact itself counts, whatever becomes of this channel: too much of the chain waits for the other side.
+            let reason = format!("a chain fact of channel {} has no place to wait", self.channels.at(handle).head.id);
+            self.journal.events.push(Event::Alarm { reason });
+        }
+        self.draft_facts(at, handle);
+    }
+
+    /// The next fact is proposed by the side whose reserve it came from; settlements by left; that one has lapsed, once no fact waits, by
+    /// whoever asked for it.
+    pub(super) fn draft_facts(&mut self, at: At, handle: Handle<Channel>) {
+        let channel = self.channels.at(handle);
+        let Some(replica) = channel.replica.as_deref() else { return };
+        let is_fact = |tx: &FrameTx| matches!(tx, FrameTx::Fact { .. });
+        let next = replica.facts.iter().find(|fact| channel.book.listed_line(fact.asset).is_ok());
+        let tx = match next {
+            Some(fact) => {
+                let proposer = match fact.change {
+                    CollateralChange::Added { side, .. } => side,
+                    CollateralChange::Settled { .. } | CollateralChange::Lapsed { .. } => Side::Left,
+                };
+                Some(fact.to_tx()).filter(|_| proposer == replica.me)
+            }
+            None => self.due_lapse(handle),
+        };
+        let Some(tx) = tx else { return };
+        // One at a time: the next follows once this one stands in the head.
+        let stacked = replica.stack.iter().flat_map(|proposal| proposal.frame.txs.iter());
+        if !stacked.chain(replica.draft.iter().map(|draft| &draft.tx)).any(is_fact) {
+            // One that doesn't fit was overtaken by the other side's frame.
+            let _ = self.draft(at, handle, tx);
+        }
     }
 }

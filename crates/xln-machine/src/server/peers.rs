@@ -4,8 +4,8 @@
 //! Laws: **CH-6**, **CH-9**, **CH-15** (what is signed is in the log first). How channels begin stands in `openings`.
 
 use super::apply::Effect;
-use super::htlcs::Todo;
 use super::journal::Undo;
+use super::outcomes::Todo;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::replica::{Checked, Judge, Received, Signed};
@@ -190,6 +190,12 @@ impl Server {
         let (before, record) = (channel.book.clone(), replica.record());
         let received = replica.receive_frame(&mut channel.book, &judge, frame, signed);
         self.journal.undos.push(Undo::Replica(handle, Some(record)));
+        if received == Err(Rejection::Equivocation {}) {
+            // CH-9: refused, and its evidence kept; that it happened is no rejection's to hide.
+            let reason = format!("the other side of channel {} has signed two frames on one", frame.channel);
+            self.journal.events.push(Event::Alarm { reason });
+            return Ok(());
+        }
         match received? {
             Received::Again => self.journal.effects.extend(self.acknowledge(handle)),
             Received::Crossed => {}

@@ -1,7 +1,7 @@
 //! Reserves move: deposits and withdrawals of hosted and self-custody entities, allocation into channels and back (**DP-1**,
 //! **DP-2**, **DP-4**, **DP-5**).
 
-use super::htlcs::Todo;
+use super::outcomes::Todo;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::{self, Action, ChannelStatus};

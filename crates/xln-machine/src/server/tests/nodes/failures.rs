@@ -256,3 +256,45 @@ fn a_dropped_lock_is_given_back_by_who_dropped_it() {
     play(&mut net, &format!("payment A.p {expected} \n {NOTHING_LEFT}"));
     end(&mut net);
 }
+
+/// HT-2, HT-7: a claim that couldn't leave in time is dropped with an alarm, and its invoice is paid by nobody any more.
+#[test]
+fn a_claim_that_is_too_late_ends_its_invoice() {
+    row("
+        C invoice 10 USD #1
+        busy C
+        A.p send 10 USD #1 to C via A+3 B+3
+        payment A.p pending
+        invoices C 1
+        clock 571                      // half a minute before C's expiry
+        free-hands C
+        told C locked 10, alarm
+        invoices C 0
+        payment A.p pending
+        clock 29
+        chain time 0
+        payment A.p failed:3:DeadlinePassed
+        C invoice 10 USD #1
+        A.p send 10 USD #1 to C via A+3 B+3
+        payment A.p succeeded
+        ");
+}
+
+/// An invoice that nobody paid ends with its time, one that is being claimed doesn't.
+#[test]
+fn invoices_end_with_their_time() {
+    row("
+        C invoice 10 USD #1 for 60
+        C invoice 10 USD #2 for 60
+        C invoice 10 USD #3 for 100
+        hold C B
+        A.p send 10 USD #1 to C via A+3 B+3
+        clock 61
+        chain time 0
+        invoices C 2
+        flow
+        payment A.p succeeded
+        invoices C 1
+        told C locked 10, invoice paid, claimed
+        ");
+}

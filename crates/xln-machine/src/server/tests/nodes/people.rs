@@ -65,6 +65,12 @@ impl People {
         self.known.get(name).map_or_else(|| Person::named(name).entity, |person| person.entity)
     }
 
+    /// The name of the node that an entity acts on.
+    pub(super) fn node(&self, entity: EntityId) -> &str {
+        let found = self.known.iter().find(|(_, person)| person.entity == entity);
+        found.map_or("", |(name, _)| node_of(name))
+    }
+
     pub(super) fn address(&self, name: &str) -> Address {
         self.entity(name).address()
     }
