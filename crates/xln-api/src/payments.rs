@@ -124,3 +124,87 @@ impl Payments {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xln_types::codec::Blob;
+    use xln_types::receipt::Status;
+    use xln_types::{Amount, AssetId, Balance, ChannelId, EntityId, Rejection};
+
+    fn receipt(logs: Vec<Event>) -> Receipt {
+        let (hash, changes) = (TxHash([1; 32]), Vec::new());
+        Receipt { hash, sequence: 9, executed_at_ms: 5000, status: Status::Executed, cost: 0, logs, changes }
+    }
+
+    fn begun(number: u8) -> Payment {
+        Payment {
+            hash: TxHash([number; 32]),
+            sequence: 7,
+            at_ms: 3000,
+            from: EntityId([3; 32]),
+            to: EntityId([4; 32]),
+            asset: AssetId([5; 32]),
+            amount: Amount(6),
+            fee: Amount::ZERO,
+            channels: vec![ChannelId([2; 32])],
+            memo: Blob::default(),
+            stage: Stage::Pending,
+            lock: None,
+        }
+    }
+
+    fn paid() -> Event {
+        let Payment { from, to, asset, amount, memo, channels, .. } = begun(8);
+        let (channel, delta) = (channels[0], Balance(0));
+        Event::Paid { channel, payer: from, payee: to, asset, amount, delta, memo }
+    }
+
+    fn ended(number: u8, failure: Vec<Failure>) -> Event {
+        let payer = EntityId([3; 32]);
+        Event::PaymentEnded { payment: TxHash([number; 32]), payer, failure, preimage: Hash::ZERO }
+    }
+
+    /// A failure counts whether it is heard of before or after the answer to whoever asked.
+    #[test]
+    fn a_payment_that_fails_is_told_of_in_either_order() {
+        let payments = Payments::default();
+        let failure = Failure::here(Rejection::Disputed {});
+        let failed = Stage::Failed(failure.clone());
+        assert_eq!(payments.begun(begun(8)).stage, Stage::Pending);
+        payments.hear(&receipt(vec![ended(8, vec![failure.clone()]), ended(9, vec![failure])]));
+        assert_eq!(payments.remote(TxHash([8; 32])).map(|it| it.stage.clone()), Some(failed.clone()));
+        assert_eq!(payments.begun(begun(8)).stage, failed);
+        assert_eq!(payments.begun(begun(9)).stage, failed);
+    }
+
+    /// CH-6: one frame acknowledges many payments; each is its own, and keeps its place.
+    #[test]
+    fn one_receipt_completes_many_payments() {
+        let payments = Payments::default();
+        payments.begun(begun(8));
+        let agreed = Event::FrameAgreed {
+            channel: ChannelId([2; 32]),
+            left: EntityId([3; 32]),
+            right: EntityId([4; 32]),
+            height: 1,
+            nonce: 1,
+        };
+        let told = receipt(vec![agreed, paid(), ended(8, vec![]), paid(), ended(9, vec![])]);
+        assert_eq!(Payment::of(&told), None, "the frame isn't a payment");
+        payments.hear(&told);
+        let all = payments.all();
+        let seen: Vec<_> = all.iter().map(|it| (it.hash.0[0], it.stage.clone(), it.sequence, it.at_ms)).collect();
+        assert_eq!(seen, [(8, Stage::Completed, 7, 3000), (9, Stage::Completed, 0, 5000)]);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut newest = Newest::new(2);
+        for number in [1, 2, 1, 3_u8] {
+            newest.put(TxHash([number; 32]), number);
+        }
+        assert_eq!((newest.known.len(), newest.order.len()), (2, 2));
+        assert!(!newest.known.contains_key(&TxHash([1; 32])), "what was learned first");
+    }
+}

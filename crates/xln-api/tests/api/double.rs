@@ -41,6 +41,13 @@ struct State {
     outbox: Vec<(EntityId, PeerMessage)>,
 }
 
+/// Other nodes: what is found at which address, and who is connected.
+#[derive(Default)]
+struct Others {
+    found: HashMap<String, Result<PeerInfo, PeerError>>,
+    connected: Vec<PeerInfo>,
+}
+
 struct Inner {
     state: Mutex<State>,
     clock_ms: AtomicU64,
@@ -49,8 +56,7 @@ struct Inner {
     full: AtomicBool,
     failed: AtomicBool,
     hub_secret: [u8; 32],
-    /// What the address book says, and who is connected.
-    peers: Mutex<(HashMap<String, Result<PeerInfo, PeerError>>, Vec<PeerInfo>)>,
+    peers: Mutex<Others>,
 }
 
 #[derive(Clone)]
@@ -366,7 +372,7 @@ impl Backend for Double {
     }
 
     fn peers(&self) -> Vec<PeerInfo> {
-        self.0.peers.lock().expect("no test panics while it holds them").1.clone()
+        self.0.peers.lock().expect("no test panics while it holds them").connected.clone()
     }
 
     fn dependencies(&self) -> Vec<Dependency> {

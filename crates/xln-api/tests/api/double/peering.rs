@@ -36,20 +36,20 @@ impl Double {
     /// What is found at an address.
     pub(crate) fn at_address(&self, address: &str, found: Result<PeerInfo, PeerError>) {
         let mut peers = self.0.peers.lock().expect("no test panics while it holds them");
-        peers.0.insert(address.to_owned(), found);
+        peers.found.insert(address.to_owned(), found);
     }
 
     pub(super) fn dial(&self, address: &str, expected: Option<EntityId>) -> Result<PeerInfo, PeerError> {
         let mut peers = self.0.peers.lock().expect("no test panics while it holds them");
         let nobody = || Err(PeerError::Unreachable { reason: "nobody answers".to_owned() });
-        let found = peers.0.get(address).cloned().unwrap_or_else(nobody)?;
+        let found = peers.found.get(address).cloned().unwrap_or_else(nobody)?;
         if expected == Some(self.hub()) {
             return Err(PeerError::Ourselves);
         }
         if expected.is_some() && expected != found.node {
             return Err(PeerError::Refused { reason: "another node is there".to_owned() });
         }
-        peers.1.push(found.clone());
+        peers.connected.push(found.clone());
         Ok(found)
     }
 
@@ -75,13 +75,13 @@ impl Double {
                 bytes_out: 0,
                 session: Some(1),
             };
-            one.0.peers.lock().expect("no test panics while it holds them").1.push(peer);
+            one.0.peers.lock().expect("no test panics while it holds them").connected.push(peer);
         }
     }
 
     /// The session with the others is over.
     pub(crate) fn part(&self) {
-        self.0.peers.lock().expect("no test panics while it holds them").1.clear();
+        self.0.peers.lock().expect("no test panics while it holds them").connected.clear();
     }
 
     /// The turn's end: frames close over what was drafted.
