@@ -91,6 +91,9 @@ pub enum Unavailable {
     /// The node is stopping.
     #[error("stopping")]
     Stopping,
+    /// The system gives no randomness.
+    #[error("no randomness")]
+    Entropy,
 }
 
 /// The key of a new signer.
@@ -288,6 +291,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The hub's clock, unix milliseconds.
     fn now_ms(&self) -> u64;
+
+    /// 32 bytes that nobody can foresee, from the system's own source: the preimage of an invoice.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the system has none to give.
+    fn random(&self) -> Result<Hash, Unavailable>;
 
     /// What `hub.info` tells.
     fn info(&self) -> HubInfo;

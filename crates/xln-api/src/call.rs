@@ -7,6 +7,7 @@ use crate::directory::{ChannelFact, EntityFact, channel_fact, entity_fact};
 use crate::error::ApiError;
 use crate::text::AssetName;
 use xln_machine::Server;
+use xln_types::entry::Command;
 use xln_types::{Address, Amount, AssetId, Body, ChannelId, EntityId, Receipt, Rejection, Side, SignerId};
 
 /// A call under way.
@@ -122,6 +123,10 @@ impl Call {
             None => None,
         };
         let account = account.ok_or_else(|| ApiError::from(&Rejection::UnknownEntity {}))?;
+        // Whose key it is may log in at any node; it acts on one.
+        if !fact.here {
+            return Err(ApiError::from(&Rejection::NotHere {}));
+        }
         Ok(Acting { from: id.address(), account })
     }
 
@@ -153,6 +158,19 @@ impl Call {
             }
         }
         Err(ApiError::from(&Rejection::UnknownChannel {}))
+    }
+
+    /// The side of a channel for which this caller acts; named where both are its own.
+    pub(crate) async fn one_side(
+        &self,
+        fact: ChannelFact,
+        named: Option<EntityId>,
+    ) -> Result<(Side, Acting), ApiError> {
+        if named.is_none() && self.acting(fact.left).await.is_ok() && self.acting(fact.right).await.is_ok() {
+            let message = "both sides are yours: which one acts?";
+            return Err(ApiError::invalid("entityId", "ambiguous", message).with("expected", "the acting entity's id"));
+        }
+        self.acting_side(fact, Side::Left, named).await
     }
 
     /// A registered asset by symbol or id.
@@ -190,6 +208,23 @@ impl Call {
                 Ok(symbol)
             }
             None => Ok(id.to_string()),
+        }
+    }
+
+    /// How far a step in a channel is: done, or waiting for the other node's signature.
+    pub(crate) fn step(fact: ChannelFact) -> &'static str {
+        if fact.remote { "pending" } else { "completed" }
+    }
+
+    /// An act of the API itself, answered once it is durable.
+    ///
+    /// # Errors
+    /// TX-5: the core's rejection, or why it wasn't executed.
+    pub(crate) async fn command(&self, command: Command) -> Result<Receipt, ApiError> {
+        let confirmed = self.api.0.backend.submit(Request::Command(command)).await?;
+        match ApiError::from_receipt(&confirmed.receipt) {
+            Some(error) => Err(error),
+            None => Ok(confirmed.receipt),
         }
     }
 

@@ -6,10 +6,10 @@
 
 use crate::lock;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::Hash as Hashed;
 use std::sync::Mutex;
 use xln_machine::Server;
-use xln_types::{Address, AssetId, ChannelId, EntityId, Side, SignerId};
+use xln_types::{Address, AssetId, ChannelId, EntityId, Hash, Side, SignerId};
 
 /// Most facts of a kind in each of two generations.
 const FACTS_MAX: usize = 131_072;
@@ -21,6 +21,8 @@ pub(crate) struct EntityFact {
     pub(crate) signer: SignerId,
     /// The account that owns that signer.
     pub(crate) owner: Address,
+    /// False of one that acts on another node; an entity doesn't move.
+    pub(crate) here: bool,
 }
 
 /// Who stands in a channel.
@@ -29,6 +31,8 @@ pub(crate) struct ChannelFact {
     pub(crate) left: EntityId,
     pub(crate) right: EntityId,
     pub(crate) opener: Side,
+    /// True where one side acts on another node: what is done waits for its signature.
+    pub(crate) remote: bool,
 }
 
 impl ChannelFact {
@@ -40,7 +44,7 @@ impl ChannelFact {
 /// A map that forgets the older half when it is full.
 struct Facts<K, V>(Mutex<(HashMap<K, V>, HashMap<K, V>)>);
 
-impl<K: Eq + Hash + Clone, V: Clone> Facts<K, V> {
+impl<K: Eq + Hashed + Clone, V: Clone> Facts<K, V> {
     fn new() -> Self {
         Facts(Mutex::new((HashMap::new(), HashMap::new())))
     }
@@ -73,6 +77,7 @@ pub(crate) struct Directory {
     entities: Facts<EntityId, EntityFact>,
     channels: Facts<ChannelId, ChannelFact>,
     signers: Facts<SignerId, Address>,
+    invoices: Facts<Hash, EntityId>,
     symbols: Facts<AssetId, String>,
     assets: Facts<String, AssetId>,
 }
@@ -83,6 +88,7 @@ impl Directory {
             entities: Facts::new(),
             channels: Facts::new(),
             signers: Facts::new(),
+            invoices: Facts::new(),
             symbols: Facts::new(),
             assets: Facts::new(),
         }
@@ -112,6 +118,13 @@ impl Directory {
     pub(crate) fn put_owner(&self, id: SignerId, owner: Address) {
         self.signers.put(id, owner);
     }
+    /// Who asks for the payment that this locks.
+    pub(crate) fn payee(&self, hashlock: Hash) -> Option<EntityId> {
+        self.invoices.get(&hashlock)
+    }
+    pub(crate) fn put_payee(&self, hashlock: Hash, payee: EntityId) {
+        self.invoices.put(hashlock, payee);
+    }
     pub(crate) fn symbol(&self, id: AssetId) -> Option<String> {
         self.symbols.get(&id)
     }
@@ -127,11 +140,13 @@ impl Directory {
 /// An entity's fact, as the state has it.
 pub(crate) fn entity_fact(server: &Server, id: EntityId) -> Option<EntityFact> {
     let signer = server.entity(id)?.record.signer;
-    server.signer(signer).map(|known| EntityFact { signer, owner: known.owner })
+    let here = server.node_of(id).is_none();
+    server.signer(signer).map(|known| EntityFact { signer, owner: known.owner, here })
 }
 
 /// A channel's fact, as the state has it.
 pub(crate) fn channel_fact(server: &Server, id: ChannelId) -> Option<ChannelFact> {
-    let head = server.channel(id)?.head;
-    Some(ChannelFact { left: head.left, right: head.right, opener: head.opener })
+    let channel = server.channel(id)?;
+    let (head, remote) = (channel.head, channel.replica.is_some());
+    Some(ChannelFact { left: head.left, right: head.right, opener: head.opener, remote })
 }

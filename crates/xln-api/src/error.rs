@@ -1,7 +1,7 @@
 //! What the API answers when it can't do what was asked: a code (PRD 7.3, API.md), a sentence, and details that say what would
 //! have worked (**TX-5**). The core's typed rejections are mapped here and nowhere else.
 
-use crate::backend::{SubmitError, Unavailable};
+use crate::backend::{PeerError, SubmitError, Unavailable};
 use serde_json::{Map, Value, json};
 use xln_crypto::SignatureError;
 use xln_machine::mempool::Refusal;
@@ -130,10 +130,10 @@ impl ApiError {
     }
 
     /// True where the core took the request in, or may have: it was refused by a receipt, or its end isn't known. What was turned
-    /// away before may be tried again.
+    /// away before may be tried again, and so may what says when to.
     pub(crate) fn may_have_run(&self) -> bool {
         let unknown_end = matches!(self.code, Code::Internal | Code::Consensus | Code::Storage | Code::Network);
-        unknown_end || self.details.contains_key(RECEIPT_HASH)
+        (unknown_end && self.retry_after_s.is_none()) || self.details.contains_key(RECEIPT_HASH)
     }
 
     /// Something that comes later.
@@ -163,15 +163,30 @@ fn code_of(rejection: &Rejection) -> Code {
         | Rejection::InsufficientReserve { .. }
         | Rejection::InsufficientShare { .. } => Code::InsufficientFunds,
         Rejection::LimitExceeded { .. } => Code::LimitExceeded,
-        Rejection::ChannelNotOpen { .. } => Code::ChannelNotOpen,
+        Rejection::ChannelNotOpen { .. } | Rejection::Disputed {} => Code::ChannelNotOpen,
         Rejection::UnknownSender {}
         | Rejection::UnknownSigner {}
         | Rejection::UnknownEntity {}
         | Rejection::UnknownChannel {}
         | Rejection::UnknownAsset {}
+        | Rejection::UnknownHtlc {}
         | Rejection::UnknownOperation {} => Code::NotFound,
-        Rejection::NotAuthorized {} | Rejection::HubOnly {} | Rejection::NotYoursToAccept {} => Code::Forbidden,
-        Rejection::WrongNonce { .. } | Rejection::AlreadyExists {} | Rejection::WrongSalt { .. } => Code::Conflict,
+        Rejection::NotAuthorized {}
+        | Rejection::HubOnly {}
+        | Rejection::NotYoursToAccept {}
+        | Rejection::NotHere {} => Code::Forbidden,
+        Rejection::WrongNonce { .. }
+        | Rejection::AlreadyExists {}
+        | Rejection::WrongSalt { .. }
+        | Rejection::HtlcUsed { .. }
+        | Rejection::HtlcExpired { .. }
+        | Rejection::HtlcNotExpired { .. }
+        | Rejection::TooManyHtlcs { .. }
+        | Rejection::SettlementPending {}
+        | Rejection::NeedsAgreement {}
+        | Rejection::InvoiceUnpayable {}
+        | Rejection::DeadlinePassed {} => Code::Conflict,
+        Rejection::StackFull { .. } => Code::Overloaded,
         Rejection::NotAvailable {} => Code::NotAvailable,
         Rejection::MalformedBody {} => Code::InvalidRequest,
         Rejection::TooLarge { .. } => Code::TooLarge,
@@ -190,16 +205,22 @@ impl From<&Rejection> for ApiError {
             Rejection::InsufficientReserve { available } | Rejection::InsufficientShare { available } => {
                 error.with("available", available.to_string())
             }
-            Rejection::WrongNonce { expected } | Rejection::WrongSalt { expected } => {
-                error.with("expected", expected.to_string())
-            }
+            Rejection::WrongNonce { expected }
+            | Rejection::WrongSalt { expected }
+            | Rejection::HtlcUsed { expected } => error.with("expected", expected.to_string()),
             Rejection::FeeTooLow { expected } => error.with("expected", expected.to_string()).with("field", "fee"),
-            Rejection::TooLarge { limit } | Rejection::TooManyAssets { limit } => error.with("expected", *limit),
+            Rejection::TooLarge { limit }
+            | Rejection::TooManyAssets { limit }
+            | Rejection::TooManyHtlcs { limit }
+            | Rejection::StackFull { limit } => error.with("expected", *limit),
             Rejection::TimestampOutside { now_s } => error.with("expected", *now_s).with("field", "timestamp"),
             Rejection::WindowOutside { min_s, max_s } => error.with("expected", json!({ "min": min_s, "max": max_s })),
-            Rejection::ValidityOutside { from_s, until_s } => {
+            Rejection::ValidityOutside { from_s, until_s } | Rejection::ExpiryOutside { from_s, until_s } => {
                 error.with("expected", json!({ "min": from_s, "max": until_s }))
             }
+            Rejection::HtlcNotExpired { expires_at_s } => error.with("expected", *expires_at_s),
+            Rejection::HtlcExpired { now_s } => error.with("time", *now_s),
+            Rejection::Disputed {} => error.with("status", "disputed").with("expected", "open"),
             Rejection::ChannelNotOpen { status } => {
                 let name = xln_machine::channel::ChannelStatus::from_number(*status).map(|status| status.name());
                 error.with("status", name).with("expected", "open")
@@ -234,8 +255,37 @@ impl From<Unavailable> for ApiError {
         let reason = match unavailable {
             Unavailable::Storage => "storage_failed",
             Unavailable::Stopping => "stopping",
+            Unavailable::Entropy => "no_randomness",
         };
         ApiError::new(Code::Storage, reason, unavailable.to_string())
+    }
+}
+
+/// No session with another node: what is wrong with the wish is the caller's to mend, the world's state may change by itself.
+impl From<PeerError> for ApiError {
+    fn from(error: PeerError) -> ApiError {
+        let message = error.to_string();
+        match error {
+            PeerError::Off => {
+                let answer = ApiError::new(Code::NotAvailable, "peers_off", message);
+                answer.with("expected", "a hub that listens for other nodes")
+            }
+            PeerError::Ourselves => {
+                ApiError::invalid("node", "own_node", message).with("expected", "the id of another node's hub")
+            }
+            PeerError::Refused { .. } => {
+                let answer = ApiError::new(Code::Conflict, "peer_refused", message).with("field", "node");
+                answer.with("expected", "the hub that is at the address, on the same chain and depositary")
+            }
+            PeerError::Unreachable { .. } => {
+                let answer = ApiError::new(Code::Network, "peer_unreachable", message).with("field", "address");
+                let answer = answer.with("expected", "the address at which a node listens for others");
+                ApiError { retry_after_s: Some(RETRY_AFTER_S), ..answer }
+            }
+            PeerError::TooMany { limit } => {
+                ApiError::new(Code::TooLarge, "too_many_peers", message).with("expected", limit)
+            }
+        }
     }
 }
 

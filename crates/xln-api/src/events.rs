@@ -162,8 +162,13 @@ impl Api {
 
     /// Lists what is found in receipts from before the start, without telling anyone. In the log's order, each once.
     pub fn recall(&self, receipts: &[Receipt]) {
-        for payment in receipts.iter().filter_map(Payment::of) {
-            self.0.payments.push(payment);
+        for receipt in receipts {
+            self.0.payments.hear(receipt);
+            for log in &receipt.logs {
+                if let Event::InvoiceCreated { payee, hashlock } = log {
+                    self.0.directory.put_payee(*hashlock, *payee);
+                }
+            }
         }
     }
 }
@@ -198,7 +203,7 @@ fn each_own(receipt: &Arc<Receipt>, mut tell: impl FnMut(Topic, ApiEvent)) {
 
 fn own_sealed(receipt: &Receipt, block: u64, index: u64, mut tell: impl FnMut(Topic, ApiEvent)) {
     let event = ApiEvent::new(What::Sealed { hash: receipt.hash, block, index });
-    if is_payment(receipt) {
+    if Payment::of(receipt).is_some() {
         tell(Topic::Payment(receipt.hash), event.clone());
     }
     tell(Topic::Tx(receipt.hash), event);
@@ -209,8 +214,4 @@ fn each_sealed(block: &StoredBlock, receipts: &[Receipt], mut tell: impl FnMut(T
         own_sealed(receipt, block.header.number, index, &mut tell);
     }
     tell(Topic::Block, ApiEvent::new(What::Block(Box::new(block.clone()))));
-}
-
-fn is_payment(receipt: &Receipt) -> bool {
-    receipt.logs.iter().any(|log| matches!(log, Event::Paid { .. }))
 }

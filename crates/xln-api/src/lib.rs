@@ -21,6 +21,7 @@ pub mod error;
 pub mod events;
 pub mod evidence;
 mod idempotency;
+pub mod invoice;
 pub mod limits;
 mod method;
 mod methods;

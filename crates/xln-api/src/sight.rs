@@ -5,10 +5,11 @@ use crate::call::Call;
 use crate::error::ApiError;
 use std::collections::BTreeSet;
 use xln_machine::entity::EntityRecord;
+use xln_machine::server::invoices::Invoice;
 use xln_machine::signer::Signer;
 use xln_types::codec::decode;
 use xln_types::path::StorageType;
-use xln_types::{ChannelId, EntityId, Event, Path, Receipt, SignerId, StateChange};
+use xln_types::{ChannelId, EntityId, Event, Path, Receipt, SignerId, StateChange, TxHash};
 
 /// Which of the objects that a receipt names the caller may see. By default none.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +50,15 @@ fn channel_of(path: &Path) -> Option<ChannelId> {
     beneath.iter().any(|kind| *kind as u8 == storage).then_some(ChannelId(first.0))
 }
 
+/// True for an invoice's record: the preimage stands in it.
+pub(crate) fn is_invoice(path: &Path) -> bool {
+    path.parts().2 == StorageType::Invoices as u8
+}
+
+fn is_unpaid(record: &[u8]) -> bool {
+    !record.is_empty() && !decode::<Invoice>(record).is_ok_and(|invoice| invoice.payment != TxHash::ZERO)
+}
+
 impl Sight {
     /// May the caller know of the receipt?
     pub(crate) fn sees_any(&self) -> bool {
@@ -57,7 +67,7 @@ impl Sight {
 
     /// True when nothing of the receipt is hidden.
     fn sees_whole(&self, receipt: &Receipt) -> bool {
-        receipt.changes.iter().all(|change| self.sees_record(&change.path))
+        receipt.changes.iter().all(|change| self.sees_change(change))
             && receipt.logs.iter().all(|log| self.sees_event(log))
     }
 
@@ -66,12 +76,17 @@ impl Sight {
     }
 
     /// A record at this path; the server's own are open to all.
-    pub(crate) fn sees_record(&self, path: &Path) -> bool {
+    fn sees_record(&self, path: &Path) -> bool {
         let signer = SignerId::from(path.parts().0);
         self.all
             || signer == SignerId::ZERO
             || self.signers.contains(&signer)
             || channel_of(path).is_some_and(|channel| self.channels.contains(&channel))
+    }
+
+    /// A record's change. What an open invoice is claimed with is for nobody's eyes: whoever knows it can claim on the way.
+    pub(crate) fn sees_change(&self, change: &StateChange) -> bool {
+        self.sees_record(&change.path) && !(is_invoice(&change.path) && is_unpaid(&change.new.0))
     }
 
     pub(crate) fn sees_event(&self, event: &Event) -> bool {

@@ -266,6 +266,10 @@ impl Backend for Node {
         SystemClock.now_ms()
     }
 
+    fn random(&self) -> Result<xln_types::Hash, Unavailable> {
+        crate::keystore::random().map(xln_types::Hash).map_err(|_| Unavailable::Entropy)
+    }
+
     fn info(&self) -> HubInfo {
         let config = &self.0.config;
         HubInfo {

@@ -1,24 +1,22 @@
-//! Channels: opened, accepted, granted credit, paid over (CH-1 to CH-4, CH-11).
+//! Channels: opened, accepted, granted credit, paid over (CH-1 to CH-4, CH-11). With another node a step is drafted, and done once that has
+//! signed it (CH-6).
 
 use super::VALIDITY_S;
-use super::payment::completed;
+use super::payment::direct;
 use crate::access::Access;
 use crate::call::Call;
 use crate::error::{ApiError, Code};
-use crate::method::{Method, get, post};
+use crate::method::{Method, post};
 use crate::strict::Object;
 use crate::text::{AsText, AssetName};
-use crate::view::channel::ChannelView;
-use crate::view::page::{PageOf, Pager, Pagination};
 use crate::view::payment::PaymentView;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use xln_machine::Server;
-use xln_machine::channel::{Channel, ChannelStatus};
+use xln_machine::channel::ChannelStatus;
 use xln_types::codec::Blob;
 use xln_types::tx::{AcceptChannel, AssetAmount, DISPUTE_WINDOW_S_DEFAULT, DirectPayment, OpenChannel, SetCredit};
-use xln_types::{Address, Amount, Body, ChannelId, EntityId, Event, Receipt, Rejection, Side, TxHash};
+use xln_types::{Amount, Body, ChannelId, EntityId, Event, Receipt, Rejection, Side, TxHash};
 
 pub(super) fn table() -> Vec<Method> {
     vec![
@@ -28,7 +26,8 @@ pub(super) fn table() -> Vec<Method> {
             Access::User,
             post("/channels"),
             "Proposes a channel from entityA, the caller's, to entityB. A funds; what A grants counts at once, what A asks \
-             B to grant needs B's channel.accept.",
+             B to grant needs B's channel.accept. Where B acts on another node, which must be known here (peer.connect), the \
+             proposal is a frame that B's node signs.",
             open,
         ),
         Method::new(
@@ -36,24 +35,16 @@ pub(super) fn table() -> Vec<Method> {
             65,
             Access::User,
             post("/channels/{channelId}/accept"),
-            "The other side's consent, with what it grants.",
+            "The other side's consent, with what it grants; with another node what is granted counts once that has signed it.",
             accept,
         ),
-        Method::new(
-            "channel.list",
-            66,
-            Access::User,
-            get("/channels"),
-            "The channels of the caller's entities, oldest first; by entity, status or asset if asked.",
-            list,
-        ),
-        Method::new("channel.get", 67, Access::User, get("/channels/{channelId}"), "A channel.", one),
         Method::new(
             "channel.credit",
             68,
             Access::User,
             post("/channels/{channelId}/credit"),
-            "Sets what the caller's side grants the other in one asset. Binds the very next payment; erases no debt.",
+            "Sets what the caller's side grants the other in one asset. Binds the very next payment; erases no debt. With \
+             another node: pending until that has signed it.",
             credit,
         ),
         Method::new(
@@ -61,7 +52,8 @@ pub(super) fn table() -> Vec<Method> {
             69,
             Access::User,
             post("/channels/{channelId}/pay"),
-            "Pays over one channel. direction is the side that receives; the payer must be the caller's.",
+            "Pays over one channel. direction is the side that receives; the payer must be the caller's. With another node: \
+             confirmed here and pending until that has signed it.",
             pay,
         ),
     ]
@@ -112,8 +104,16 @@ struct ChannelStep {
     channel_id: AsText<ChannelId>,
     /// `pending` or `open`.
     status: &'static str,
+    /// True where what was granted waits for the other node's signature.
+    #[serde(skip_serializing_if = "is_false")]
+    drafted: bool,
     /// The transaction.
     hash: AsText<TxHash>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl ChannelStep {
@@ -125,7 +125,12 @@ impl ChannelStep {
         let missing = || ApiError::new(Code::Internal, "receipt", "the receipt names no channel");
         let (channel, status) = last.ok_or_else(missing)?;
         let status = ChannelStatus::from_number(status).ok_or_else(missing)?;
-        Ok(ChannelStep { channel_id: AsText(channel), status: status.name(), hash: AsText(receipt.hash) })
+        Ok(ChannelStep {
+            channel_id: AsText(channel),
+            status: status.name(),
+            drafted: false,
+            hash: AsText(receipt.hash),
+        })
     }
 }
 
@@ -184,7 +189,17 @@ async fn open(call: Call, params: Open) -> Result<ChannelStep, ApiError> {
         valid_until_s: call.api.now_s().saturating_add(VALIDITY_S),
         chain_signatures: Vec::new(),
     };
-    ChannelStep::of(&call.hosted(acting, peer.address(), Body::from(body), Amount::ZERO).await?)
+    ChannelStep::of(&call.hosted(acting, peer.address(), Body::from(body), Amount::ZERO).await.map_err(unknown_peer)?)
+}
+
+/// Entities of other nodes are known once their node is, or once they have asked for a channel here themselves.
+fn unknown_peer(error: ApiError) -> ApiError {
+    if error.reason() != "unknown_entity" {
+        return error;
+    }
+    let message = "no such entity here, nor on a node that is known here: connect to its node first (peer.connect)";
+    let error = ApiError { message: message.to_owned(), ..error }.with("field", "entityB");
+    error.with("expected", "an entity of this hub, the hub of a connected node, or one that has a channel here")
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -203,104 +218,17 @@ async fn accept(call: Call, params: Accept) -> Result<ChannelStep, ApiError> {
     let (side, acting) = call.acting_side(fact, fact.opener.other(), None).await.map_err(field)?;
     let body = AcceptChannel { channel: id, grants: amounts(&call, &params.grants, "grants").await? };
     let to = fact.entity(side.other()).address();
+    let drafted = fact.remote && !params.grants.is_empty();
     let receipt = call.hosted(acting, to, Body::from(body), Amount::ZERO).await?;
     match ChannelStep::of(&receipt) {
-        Ok(step) => Ok(step),
+        Ok(step) => Ok(ChannelStep { drafted, ..step }),
         // Consent alone changes no status while collateral is on its way.
         Err(_) => {
             let status = call.read(move |server| server.channel(id).map(|channel| channel.head.status)).await?;
             let status = status.ok_or_else(|| ApiError::from(&Rejection::UnknownChannel {}))?;
-            Ok(ChannelStep { channel_id: AsText(id), status: status.name(), hash: AsText(receipt.hash) })
+            Ok(ChannelStep { channel_id: AsText(id), status: status.name(), drafted, hash: AsText(receipt.hash) })
         }
     }
-}
-
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Pending,
-    Open,
-    /// Another name of open.
-    Ready,
-    Closing,
-    Disputed,
-    Closed,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ListChannels {
-    /// Only this entity's.
-    entity: Option<AsText<EntityId>>,
-    /// Only those of this status.
-    status: Option<Status>,
-    /// Only those with this asset.
-    asset: Option<AsText<AssetName>>,
-    /// From 1.
-    page: Option<u64>,
-    /// At most 1,000; 100 if absent.
-    limit: Option<u64>,
-    /// `pagination.next` of the page before, instead of `page`.
-    cursor: Option<AsText<u64>>,
-}
-
-/// A page of channels.
-#[derive(Serialize, JsonSchema)]
-struct ChannelList {
-    channels: Vec<ChannelView>,
-    pagination: Pagination,
-}
-
-/// Whether an account owns a side of a channel.
-fn stands_in(server: &Server, account: Address, channel: &Channel) -> bool {
-    [channel.head.left, channel.head.right].into_iter().any(|entity| {
-        let signer = server.entity(entity).and_then(|entity| server.signer(entity.record.signer));
-        signer.is_some_and(|signer| signer.owner == account)
-    })
-}
-
-async fn list(call: Call, params: ListChannels) -> Result<ChannelList, ApiError> {
-    let of = PageOf::new(params.page, params.limit, params.cursor)?;
-    let caller = call.caller()?;
-    let entity = params.entity.map(|entity| entity.0);
-    let asset = match &params.asset {
-        Some(name) => Some(call.asset(&name.0, "asset").await?),
-        None => None,
-    };
-    let status = params.status.map(|status| match status {
-        Status::Pending => ChannelStatus::Pending,
-        Status::Open | Status::Ready => ChannelStatus::Open,
-        Status::Closing => ChannelStatus::Closing,
-        Status::Disputed => ChannelStatus::Disputed,
-        Status::Closed => ChannelStatus::Closed,
-    });
-    call.read(move |server| {
-        let mut pager = Pager::new(of);
-        for (number, channel) in (0..).zip(server.channels()) {
-            let wanted = status.is_none_or(|status| status == channel.head.status)
-                && entity.is_none_or(|entity| channel.side_of(entity).is_some())
-                && asset.is_none_or(|asset| channel.line(asset).is_some());
-            if wanted && (caller.role.sees_all() || stands_in(server, caller.account, channel)) {
-                pager.offer(number, || ChannelView::new(server, channel));
-            }
-        }
-        let (channels, pagination) = pager.finish();
-        ChannelList { channels, pagination }
-    })
-    .await
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct OneChannel {
-    channel_id: AsText<ChannelId>,
-}
-
-async fn one(call: Call, params: OneChannel) -> Result<ChannelView, ApiError> {
-    let id = params.channel_id.0;
-    call.visible_channel(id).await.map_err(|error| error.with("field", "channelId"))?;
-    let found = call.read(move |server| server.channel(id).map(|channel| ChannelView::new(server, channel))).await?;
-    found.ok_or_else(|| ApiError::from(&Rejection::UnknownChannel {}).with("field", "channelId"))
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -322,6 +250,8 @@ struct CreditDone {
     /// `left` or `right`.
     grantor: String,
     granted: AsText<Amount>,
+    /// `completed`, or `pending` until the other node has signed it.
+    status: &'static str,
     /// The transaction.
     hash: AsText<TxHash>,
 }
@@ -331,17 +261,13 @@ async fn credit(call: Call, params: Credit) -> Result<CreditDone, ApiError> {
     let field = |error: ApiError| error.with("field", "channelId");
     let fact = call.visible_channel(id).await.map_err(field)?;
     let named = params.entity_id.map(|entity| entity.0);
-    if named.is_none() && call.acting(fact.left).await.is_ok() && call.acting(fact.right).await.is_ok() {
-        let message = "both sides are yours: which one grants?";
-        return Err(ApiError::invalid("entityId", "ambiguous", message).with("expected", "the granting entity's id"));
-    }
-    let (side, acting) = call.acting_side(fact, Side::Left, named).await.map_err(field)?;
+    let (side, acting) = call.one_side(fact, named).await.map_err(field)?;
     let asset = call.asset(&params.asset.0, "asset").await?;
     let body = SetCredit { channel: id, asset, granted: params.amount.0 };
     let to = fact.entity(side.other()).address();
     let receipt = call.hosted(acting, to, Body::from(body), Amount::ZERO).await?;
-    let (grantor, granted) = (side.to_string(), params.amount);
-    Ok(CreditDone { channel_id: AsText(id), grantor, granted, hash: AsText(receipt.hash) })
+    let (grantor, granted, status) = (side.to_string(), params.amount, Call::step(fact));
+    Ok(CreditDone { channel_id: AsText(id), grantor, granted, status, hash: AsText(receipt.hash) })
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -368,6 +294,5 @@ async fn pay(call: Call, params: Pay) -> Result<PaymentView, ApiError> {
     let asset = call.asset(&params.asset.0, "asset").await?;
     let memo = Blob(params.memo.into_bytes());
     let body = DirectPayment { asset, amount: params.amount.0, memo, route: Vec::new() };
-    let receipt = call.hosted(acting, fact.entity(payee).address(), Body::from(body), Amount::ZERO).await?;
-    completed(&call, &receipt).await
+    direct(&call, acting, (payer, fact.entity(payee)), body, Amount::ZERO).await
 }

@@ -3,12 +3,18 @@
 mod asset;
 mod block;
 mod channel;
+mod channel_terms;
+mod channel_view;
 mod depositary;
 mod entity;
+mod htlc;
 mod hub;
+mod invoice;
 mod later;
 mod payment;
+mod peer;
 mod reserve;
+mod route;
 pub(crate) mod session;
 mod signer;
 mod tx;
@@ -32,10 +38,15 @@ pub(crate) fn table() -> Vec<Method> {
         asset::table(),
         reserve::table(),
         channel::table(),
+        channel_view::table(),
+        channel_terms::table(),
+        htlc::table(),
         payment::table(),
+        invoice::table(),
         depositary::table(),
         tx::table(),
         block::table(),
+        peer::table(),
         later::table(),
     ]
     .into_iter()

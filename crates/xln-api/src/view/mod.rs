@@ -5,8 +5,11 @@ pub(crate) mod block;
 pub(crate) mod channel;
 pub(crate) mod entity;
 pub(crate) mod event;
+pub(crate) mod htlc;
+pub(crate) mod invoice;
 pub(crate) mod page;
 pub(crate) mod payment;
+pub(crate) mod peer;
 pub(crate) mod receipt;
 pub(crate) mod reserve;
 

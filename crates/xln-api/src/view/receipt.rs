@@ -71,7 +71,7 @@ impl ReceiptView {
         sight: &Sight,
     ) -> ReceiptView {
         let logs = receipt.logs.iter().filter(|log| sight.sees_event(log));
-        let changes = receipt.changes.iter().filter(|change| sight.sees_record(&change.path));
+        let changes = receipt.changes.iter().filter(|change| sight.sees_change(change));
         let change = |change: &xln_types::StateChange| ChangeView {
             path: change.path.to_string(),
             old: hex(&change.old.0),

@@ -294,7 +294,7 @@ async fn a_session_survives_bad_frames() {
         (r#"{"id":1,"method":"entity.get","params":[1]}"#, 4000, "malformed"),
         (r#"{"id":1,"method":"subscribe","params":{"channels":["block"],"from":0}}"#, 4100, "invalid_value"),
         (r#"{"id":1,"method":"subscribe","params":{"channels":["block"],"from":"then"}}"#, 4100, "invalid_value"),
-        (r#"{"id":1,"method":"htlc.create","params":{}}"#, 4010, "not_available"),
+        (r#"{"id":1,"method":"channel.dispute","params":{}}"#, 4010, "not_available"),
     ] {
         socket.send(frame).await;
         let answer = socket.receive().await;

@@ -1,6 +1,6 @@
 //! A hub on loopback and plain clients of it.
 
-use crate::double::{Double, signer_of};
+use crate::double::{Double, HUB_SECRET, signer_of};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -56,11 +56,31 @@ impl Hub {
     }
 
     pub(crate) async fn start_with(change: impl FnOnce(ApiOptions) -> ApiOptions, limits: TopicLimits) -> Hub {
-        let node = Double::new(account(OPERATOR), account(AUDITOR));
+        Hub::of(HUB_SECRET, change, limits).await
+    }
+
+    /// A second node, with another hub.
+    pub(crate) async fn start_other() -> Hub {
+        Hub::of([2; 32], |options| options, TopicLimits::default()).await
+    }
+
+    /// A new process over the same node: its API knows what the receipts at hand tell, and no more.
+    pub(crate) async fn restarted(&self) -> Hub {
+        let api = Api::new(self.node.clone(), Topics::new(TopicLimits::default()), ApiOptions::new([8; 32]));
+        api.recall(&self.node.receipts());
+        Hub::serve(self.node.clone(), &api).await
+    }
+
+    async fn of(secret: [u8; 32], change: impl FnOnce(ApiOptions) -> ApiOptions, limits: TopicLimits) -> Hub {
+        let node = Double::new(secret, account(OPERATOR), account(AUDITOR));
         let api = Api::new(node.clone(), Topics::new(limits), change(ApiOptions::new([7; 32])));
         node.publish_to(api.clone());
+        Hub::serve(node, &api).await
+    }
+
+    async fn serve(node: Double, api: &Api) -> Hub {
         let (sender, stop) = watch::channel(false);
-        let router = xln_api::router(&api, stop);
+        let router = xln_api::router(api, stop);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -156,6 +176,26 @@ pub(crate) async fn pair(alice: &Client<'_>, bob: &Client<'_>, grant: &str) -> (
     let accepted = bob.post(&format!("/channels/{channel}/accept"), json!({ "grants": { "ETH": grant } })).await;
     assert_eq!(accepted["status"], "open");
     (a, b, channel)
+}
+
+/// Two nodes that have met, and an open channel between an entity of Alice's on the first and the second's hub, in which each grants
+/// the other 100 ETH's smallest units. Answers the entity and the channel.
+pub(crate) async fn across(
+    (home, away): (&Hub, &Hub),
+    (alice, operator): (&Client<'_>, &Client<'_>),
+) -> (String, String) {
+    home.node.meet(&away.node);
+    let (a, hub) = (alice.entity().await, away.node.hub().to_string());
+    let open = json!({ "entityA": a, "entityB": hub, "creditLimits": { "fromA": { "ETH": "100" } } });
+    let opened = alice.post("/channels", open).await;
+    assert_eq!(opened["status"], "pending");
+    let channel = opened["channelId"].as_str().expect("an id").to_owned();
+    home.node.exchange(&away.node);
+    let credit = json!({ "asset": "ETH", "amount": "100" });
+    let granted = operator.post(&format!("/channels/{channel}/credit"), credit).await;
+    assert_eq!(granted["status"], "pending");
+    home.node.exchange(&away.node);
+    (a, channel)
 }
 
 /// `right` when the second entity has the larger id: the side that receives when the first pays.

@@ -1,12 +1,15 @@
-//! A node without disk and chain: a real [`Server`] behind a lock, blocks sealed when a test says so, one fixed hub key.
+//! A node without disk and chain: a real [`Server`] behind a lock, blocks sealed when a test says so, one fixed hub key. What it says to
+//! other nodes waits until a test carries it over.
+
+mod peering;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use xln_api::Api;
 use xln_api::backend::{
-    Backend, BlockId, Confirmed, Dependency, HostedCall, HubInfo, NewKey, NewSigner, NewSignerError, Question,
-    ReceiptProof, Request, StoredBlock, StoredReceipt, SubmitError, Unavailable, Working,
+    Backend, BlockId, Confirmed, Dependency, HostedCall, HubInfo, NewKey, NewSigner, NewSignerError, PeerError,
+    PeerInfo, Question, ReceiptProof, Request, StoredBlock, StoredReceipt, SubmitError, Unavailable, Working,
 };
 use xln_crypto::{TokenKey, VerifiedTx, derive, secp, verify};
 use xln_machine::mempool::Refusal;
@@ -15,7 +18,9 @@ use xln_merkle::{HashFunction, list};
 use xln_types::chain::{ChainFact, FactKind, FactPosition};
 use xln_types::codec::Blob;
 use xln_types::entry::{Authority, Command, Genesis};
-use xln_types::{Address, Amount, Asset, AssetId, AssetInfo, EntityId, Hash, Receipt, SignerId, Transaction, TxHash};
+use xln_types::{
+    Address, Amount, Asset, AssetId, AssetInfo, EntityId, Hash, PeerMessage, Receipt, SignerId, Transaction, TxHash,
+};
 
 pub(crate) const CHAIN_ID: u64 = 31337;
 pub(crate) const DEPOSITARY: Address = Address([0xde; 20]);
@@ -30,6 +35,17 @@ struct State {
     blocks: Vec<(StoredBlock, Vec<Receipt>)>,
     facts: u64,
     made: u8,
+    /// Of the hosted signers and the hub's own.
+    keys: HashMap<SignerId, [u8; 32]>,
+    /// Signed, for these nodes.
+    outbox: Vec<(EntityId, PeerMessage)>,
+}
+
+/// Other nodes: what is found at which address, and who is connected.
+#[derive(Default)]
+struct Others {
+    found: HashMap<String, Result<PeerInfo, PeerError>>,
+    connected: Vec<PeerInfo>,
 }
 
 struct Inner {
@@ -39,6 +55,8 @@ struct Inner {
     api: OnceLock<Api>,
     full: AtomicBool,
     failed: AtomicBool,
+    hub_secret: [u8; 32],
+    peers: Mutex<Others>,
 }
 
 #[derive(Clone)]
@@ -52,11 +70,11 @@ pub(crate) fn signer_of(secret: &[u8; 32]) -> SignerId {
     secp::signer_of_secret(secret).expect("a key").0
 }
 
-fn genesis() -> Genesis {
+fn genesis(hub_secret: &[u8; 32]) -> Genesis {
     Genesis {
         chain_id: CHAIN_ID,
         depositary: DEPOSITARY,
-        hub_signer: signer_of(&HUB_SECRET),
+        hub_signer: signer_of(hub_secret),
         created: START_MS / 1000,
         assets: vec![AssetInfo { id: native(), asset: Asset::NATIVE, symbol: "ETH".to_owned(), decimals: 18 }],
         policies: Vec::new(),
@@ -66,7 +84,7 @@ fn genesis() -> Genesis {
 }
 
 impl Double {
-    pub(crate) fn new(operator: Address, auditor: Address) -> Double {
+    pub(crate) fn new(hub_secret: [u8; 32], operator: Address, auditor: Address) -> Double {
         let info = HubInfo {
             configuration: vec![("chain.confirmations".to_owned(), "1".to_owned())],
             rpc: "http://127.0.0.1:8545".to_owned(),
@@ -77,12 +95,14 @@ impl Double {
             version: "test",
         };
         let state = State {
-            server: Server::new(&genesis(), 7).expect("a sound genesis"),
+            server: Server::new(&genesis(&hub_secret), 7).expect("a sound genesis"),
             receipts: HashMap::new(),
             places: HashMap::new(),
             blocks: Vec::new(),
             facts: 0,
             made: 0,
+            keys: HashMap::from([(signer_of(&hub_secret), hub_secret)]),
+            outbox: Vec::new(),
         };
         Double(Arc::new(Inner {
             state: Mutex::new(state),
@@ -91,6 +111,8 @@ impl Double {
             api: OnceLock::new(),
             full: AtomicBool::new(false),
             failed: AtomicBool::new(false),
+            hub_secret,
+            peers: Mutex::default(),
         }))
     }
 
@@ -125,10 +147,19 @@ impl Double {
         self.state().server.hub_id()
     }
 
+    /// All receipts, in the log's order.
+    pub(crate) fn receipts(&self) -> Vec<Receipt> {
+        let mut receipts: Vec<Receipt> = self.state().receipts.values().cloned().collect();
+        receipts.sort_by_key(|receipt| receipt.sequence);
+        receipts
+    }
+
     fn execute(&self, input: &Input) -> Receipt {
         let receipt = {
             let mut state = self.state();
-            let receipt = state.server.apply(self.now_ms(), input).receipt;
+            let outcome = state.server.apply(self.now_ms(), input);
+            state.speak(outcome.effects);
+            let receipt = outcome.receipt;
             state.receipts.insert(receipt.hash, receipt.clone());
             receipt
         };
@@ -160,7 +191,7 @@ impl Double {
         let (block, receipts) = {
             let mut state = self.state();
             let sealed = state.server.seal(self.now_ms());
-            let signature = secp::sign(&HUB_SECRET, &sealed.digest).expect("a key");
+            let signature = secp::sign(&self.0.hub_secret, &sealed.digest).expect("a key");
             let number = sealed.header.number;
             for (index, receipt) in (0..).zip(&sealed.receipts) {
                 state.places.insert(receipt.hash, (number, index));
@@ -245,18 +276,23 @@ impl Double {
     }
 
     fn make_signer(&self, new: NewSigner) -> Result<(SignerId, [u8; 33]), NewSignerError> {
-        let ((signer, public_key), hosted) = match &new.key {
+        let secret = match &new.key {
             NewKey::Generated => {
-                let number = {
-                    let mut state = self.state();
-                    state.made += 1;
-                    state.made
-                };
-                (secp::signer_of_secret(&[100 + number; 32]).map_err(NewSignerError::Key)?, 1)
+                let mut state = self.state();
+                state.made += 1;
+                // Two nodes make different ones.
+                Some([100 + state.made; 32].map(|byte: u8| byte ^ self.0.hub_secret[0] ^ HUB_SECRET[0]))
             }
-            NewKey::Imported(secret) => (secp::signer_of_secret(secret).map_err(NewSignerError::Key)?, 1),
-            NewKey::SelfCustody(key) => (secp::signer_of_public_key(key).map_err(NewSignerError::Key)?, 0),
+            NewKey::Imported(secret) => Some(*secret),
+            NewKey::SelfCustody(_) => None,
         };
+        let (signer, public_key) = match (&secret, &new.key) {
+            (Some(secret), _) => secp::signer_of_secret(secret).map_err(NewSignerError::Key)?,
+            (None, NewKey::SelfCustody(key)) => secp::signer_of_public_key(key).map_err(NewSignerError::Key)?,
+            (None, _) => unreachable!("a hosted key has a secret"),
+        };
+        let hosted = u8::from(secret.is_some());
+        self.state().keys.extend(secret.map(|secret| (signer, secret)));
         let (owner, metadata, key) = (new.owner, new.metadata, Blob(public_key.to_vec()));
         let command = Command::RegisterSigner { signer, public_key: key, owner, hosted, metadata };
         match self.take(Request::Command(command))?.receipt.rejection() {
@@ -321,8 +357,22 @@ impl Backend for Double {
         self.0.clock_ms.load(Ordering::SeqCst)
     }
 
+    fn random(&self) -> Result<Hash, Unavailable> {
+        let mut state = self.state();
+        state.made += 1;
+        Ok(Hash([state.made; 32]))
+    }
+
     fn info(&self) -> HubInfo {
         self.0.info.clone()
+    }
+
+    fn connect_peer(&self, address: String, node: Option<EntityId>) -> Working<'_, Result<PeerInfo, PeerError>> {
+        Box::pin(async move { self.dial(&address, node) })
+    }
+
+    fn peers(&self) -> Vec<PeerInfo> {
+        self.0.peers.lock().expect("no test panics while it holds them").connected.clone()
     }
 
     fn dependencies(&self) -> Vec<Dependency> {

@@ -79,7 +79,7 @@ async fn wrong_paths_and_verbs_have_the_same_shape() {
     assert_eq!((answer.status, answer.json()["error"]["details"]["reason"].clone()), (400, json!("not_a_websocket")));
     let (code, details) = alice.refused("GET", "/audit", json!({})).await;
     assert_eq!((code, &details["reason"]), (4010, &json!("not_available")));
-    assert_eq!(alice.send("POST", "/invoices", "{}").await.status, 501);
+    assert_eq!(alice.send("POST", "/apikeys", "{}").await.status, 501);
     let answer = hub.http("OPTIONS", "/api/v1/entities", &[("origin", "http://x")], "").await;
     assert_eq!(answer.status, 204);
     assert!(answer.head.contains("access-control-allow-origin: *"));

@@ -1,9 +1,11 @@
 //! Questions to the state. Nothing here changes anything; answers are spoken only once what they show is durable, which is the
 //! shell's care.
 
+use super::invoices::Invoice;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::Channel;
+use crate::depositary::reserve::hop_fee;
 use crate::depositary::{Depositary, Operation, Reserve};
 use crate::entity::Entity;
 use crate::machine::{At, Machine, MachineKind};
@@ -135,6 +137,26 @@ impl Server {
     /// True when the hub holds the key that acts for this entity.
     pub fn hosts(&self, entity: EntityId) -> bool {
         self.entity_handle(entity).is_some_and(|handle| self.is_hosted(handle))
+    }
+
+    /// HT-4: what this hub asks for passing an amount on; `None` past the range.
+    pub fn hub_fee(&self, asset: AssetId, amount: xln_types::Amount) -> Option<xln_types::Amount> {
+        if self.is_unique(asset) {
+            return Some(xln_types::Amount::ZERO);
+        }
+        hop_fee(&self.entities.at(self.hub).policy(asset), amount)
+    }
+
+    /// An entity's invoices: those that are open, then those that ended, oldest first.
+    pub fn invoices_of(&self, payee: EntityId) -> impl Iterator<Item = &Invoice> {
+        let whole = (payee, Hash([0; 32]))..=(payee, Hash([0xff; 32]));
+        let open = self.invoices.range(whole).map(|(_, invoice)| invoice);
+        open.chain(self.ended_invoices.iter().filter(move |invoice| invoice.payee == payee))
+    }
+
+    /// True while an invoice hasn't ended: neither was it paid for good, nor has a deep block's time ended it.
+    pub fn invoice_is_open(&self, payee: EntityId, hashlock: Hash) -> bool {
+        self.invoices.contains_key(&(payee, hashlock))
     }
 
     /// The state tree as of the last block.

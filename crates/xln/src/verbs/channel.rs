@@ -1,10 +1,11 @@
-//! `xln channel`: open, accept, look, grant credit.
+//! `xln channel`: open, accept, look, grant credit, agree on terms, fetch what proves it.
 
 use super::caller::CallerArgs;
 use super::{Named, show};
 use crate::failure::Failure;
 use clap::{Args, Subcommand};
 use serde_json::json;
+use std::path::PathBuf;
 
 /// The verbs of `xln channel`.
 #[derive(Subcommand)]
@@ -19,6 +20,10 @@ pub(crate) enum ChannelVerb {
     Get(Named),
     /// Sets what your side grants the other. Binds the very next payment; erases no debt.
     Credit(Credit),
+    /// Names your side's mailbox, and asks for a dispute window: it counts once both sides have asked for the same.
+    Update(Update),
+    /// Fetches the newest state that the other side has signed; `xln proof verify` checks it offline.
+    Proof(Proof),
 }
 
 /// The options of `xln channel open`.
@@ -26,7 +31,7 @@ pub(crate) enum ChannelVerb {
 pub(crate) struct Open {
     /// Your entity.
     from: String,
-    /// The other: an id, a name, or `hub`.
+    /// The other: an id, a name, or `hub`; on another node: the id of its hub, once `xln peer connect` has met it.
     to: String,
     /// What you lock, as ASSET=AMOUNT; may be given several times.
     #[arg(long)]
@@ -80,6 +85,36 @@ pub(crate) struct Credit {
     caller: CallerArgs,
 }
 
+/// The options of `xln channel update`.
+#[derive(Args)]
+pub(crate) struct Update {
+    /// The channel's id.
+    channel: String,
+    /// Seconds to counter in a dispute.
+    #[arg(long, required_unless_present = "mailbox")]
+    window: Option<u64>,
+    /// The address of your side's mailbox; the zero address for none.
+    #[arg(long)]
+    mailbox: Option<String>,
+    /// Who asks; needed only where both sides are yours.
+    #[arg(long)]
+    entity: Option<String>,
+    #[command(flatten)]
+    caller: CallerArgs,
+}
+
+/// The options of `xln channel proof`.
+#[derive(Args)]
+pub(crate) struct Proof {
+    /// The channel's id.
+    channel: String,
+    /// Where to put the file; stdout if absent.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    caller: CallerArgs,
+}
+
 /// Runs a verb of `xln channel`.
 pub(crate) async fn run(verb: ChannelVerb) -> Result<(), Failure> {
     match verb {
@@ -93,6 +128,8 @@ pub(crate) async fn run(verb: ChannelVerb) -> Result<(), Failure> {
         ChannelVerb::List(list) => self::list(&list).await,
         ChannelVerb::Get(named) => show(&named.caller, &format!("/channels/{}", named.name)).await,
         ChannelVerb::Credit(credit) => self::credit(&credit).await,
+        ChannelVerb::Update(update) => self::update(&update).await,
+        ChannelVerb::Proof(proof) => self::proof(&proof).await,
     }
 }
 
@@ -130,5 +167,39 @@ async fn credit(credit: &Credit) -> Result<(), Failure> {
         body["entityId"] = ask.entity(entity).await?.into();
     }
     ask.print(&ask.post(&format!("/channels/{}/credit", credit.channel), &body).await?);
+    Ok(())
+}
+
+async fn update(update: &Update) -> Result<(), Failure> {
+    let ask = update.caller.ask().await?;
+    let mut body = json!({});
+    if let Some(window) = update.window {
+        body["disputeWindow"] = window.into();
+    }
+    if let Some(mailbox) = &update.mailbox {
+        body["mailbox"] = mailbox.as_str().into();
+    }
+    if let Some(entity) = &update.entity {
+        body["entityId"] = ask.entity(entity).await?.into();
+    }
+    ask.print(&ask.post(&format!("/channels/{}/update", update.channel), &body).await?);
+    Ok(())
+}
+
+async fn proof(proof: &Proof) -> Result<(), Failure> {
+    let ask = proof.caller.ask().await?;
+    let file = ask.post(&format!("/channels/{}/proof", proof.channel), &json!({})).await?;
+    let Some(path) = &proof.out else {
+        println!("{file:#}");
+        return Ok(());
+    };
+    std::fs::write(path, format!("{file:#}\n"))
+        .map_err(|error| Failure::World(format!("{}: {error}", path.display())))?;
+    if !ask.as_json() {
+        let channel = ask.get(&format!("/channels/{}", proof.channel)).await?;
+        let signer = channel["peer"]["signer"].as_str().unwrap_or("ADDRESS");
+        println!("Check it with: xln proof verify {} --signer {signer}", path.display());
+        println!("The address is what this hub says of the other side: take it from a source that you trust.");
+    }
     Ok(())
 }

@@ -5,7 +5,10 @@
 pub(crate) mod caller;
 mod channel;
 mod entity;
+mod htlc;
 mod money;
+mod pay;
+mod peer;
 
 use crate::failure::Failure;
 use caller::CallerArgs;
@@ -32,11 +35,20 @@ pub(crate) enum Verb {
     /// What an entity has on the chain, and its way into channels and back.
     #[command(subcommand)]
     Reserve(money::ReserveVerb),
-    /// Pays an entity, over your channel with it or over the hub.
-    Pay(money::Pay),
+    /// Pays an entity: over your channel with it, over the hub, or over a route to another node.
+    Pay(pay::Pay),
     /// Payments made.
     #[command(subcommand)]
-    Payment(money::PaymentVerb),
+    Payment(pay::PaymentVerb),
+    /// Payments that you ask for.
+    #[command(subcommand)]
+    Invoice(htlc::InvoiceVerb),
+    /// Payments locked by hash in one channel.
+    #[command(subcommand)]
+    Htlc(htlc::HtlcVerb),
+    /// Other nodes.
+    #[command(subcommand)]
+    Peer(peer::PeerVerb),
     /// Sends a hosted signer's own coins or tokens to the depositary.
     Deposit(money::Deposit),
     /// Takes free reserve out, on the chain.
@@ -97,8 +109,11 @@ pub(crate) async fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Entity(verb) => entity::run(verb).await,
         Verb::Channel(verb) => channel::run(verb).await,
         Verb::Reserve(verb) => money::reserve(verb).await,
-        Verb::Pay(pay) => money::pay(&pay).await,
-        Verb::Payment(verb) => money::payment(verb).await,
+        Verb::Pay(pay) => pay::pay(&pay).await,
+        Verb::Payment(verb) => pay::payment(verb).await,
+        Verb::Invoice(verb) => htlc::invoice(verb).await,
+        Verb::Htlc(verb) => htlc::run(verb).await,
+        Verb::Peer(verb) => peer::run(verb).await,
         Verb::Deposit(deposit) => money::deposit(&deposit).await,
         Verb::Withdraw(withdraw) => money::withdraw(&withdraw).await,
         Verb::Receipt(named) => show(&named.caller, &format!("/transactions/{}", named.name)).await,

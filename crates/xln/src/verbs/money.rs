@@ -1,7 +1,7 @@
-//! `xln pay`, `xln deposit`, `xln withdraw`, `xln reserve`, `xln payment`.
+//! `xln deposit`, `xln withdraw`, `xln reserve`.
 
+use super::Named;
 use super::caller::{Ask, CallerArgs};
-use super::{Named, show};
 use crate::failure::Failure;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -11,46 +11,6 @@ use std::time::Duration;
 const WAIT_POLL: Duration = Duration::from_millis(200);
 /// How long `--wait` waits.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(900);
-
-/// The options of `xln pay`.
-#[derive(Args)]
-pub(crate) struct Pay {
-    /// Your entity.
-    from: String,
-    /// Who is paid: an id, a name, or `hub`.
-    to: String,
-    /// How much it gets.
-    amount: String,
-    /// Of which asset, as in USDC.
-    asset: String,
-    /// What the hub gets, where it stands between.
-    #[arg(long)]
-    fee: Option<String>,
-    /// A note, at most 256 bytes.
-    #[arg(long)]
-    memo: Option<String>,
-    #[command(flatten)]
-    caller: CallerArgs,
-}
-
-/// The verbs of `xln payment`.
-#[derive(Subcommand)]
-pub(crate) enum PaymentVerb {
-    /// The newest ones, oldest first.
-    List(ListPayments),
-    /// One, by its id.
-    Get(Named),
-}
-
-/// The options of `xln payment list`.
-#[derive(Args)]
-pub(crate) struct ListPayments {
-    /// Only those from or to this entity.
-    #[arg(long)]
-    entity: Option<String>,
-    #[command(flatten)]
-    caller: CallerArgs,
-}
 
 /// The verbs of `xln reserve`.
 #[derive(Subcommand)]
@@ -113,46 +73,6 @@ pub(crate) struct Withdraw {
     wait: bool,
     #[command(flatten)]
     caller: CallerArgs,
-}
-
-/// Runs `xln pay`.
-pub(crate) async fn pay(pay: &Pay) -> Result<(), Failure> {
-    let ask = pay.caller.ask().await?;
-    let amount = ask.amount(&pay.amount, &pay.asset)?;
-    let mut body = json!({
-        "from": ask.entity(&pay.from).await?, "to": ask.entity(&pay.to).await?,
-        "asset": pay.asset, "amount": amount.to_string(),
-    });
-    if let Some(fee) = &pay.fee {
-        body["fee"] = ask.amount(fee, &pay.asset)?.to_string().into();
-    }
-    if let Some(memo) = &pay.memo {
-        body["memo"] = memo.as_str().into();
-    }
-    let answer = ask.post("/payments/send", &body).await?;
-    ask.print(&answer);
-    if !ask.as_json() {
-        let paid = ask.shown(&amount.to_string(), &pay.asset);
-        let id = answer["paymentId"].as_str().unwrap_or_default();
-        println!("{} paid {} {paid} {}. Its proof: xln proof get {id}", pay.from, pay.to, pay.asset);
-    }
-    Ok(())
-}
-
-/// Runs a verb of `xln payment`.
-pub(crate) async fn payment(verb: PaymentVerb) -> Result<(), Failure> {
-    match verb {
-        PaymentVerb::Get(named) => show(&named.caller, &format!("/payments/{}", named.name)).await,
-        PaymentVerb::List(list) => {
-            let ask = list.caller.ask().await?;
-            let query = match &list.entity {
-                Some(entity) => format!("?entity={}", ask.entity(entity).await?),
-                None => String::new(),
-            };
-            ask.print(&ask.get(&format!("/payments{query}")).await?);
-            Ok(())
-        }
-    }
 }
 
 /// Runs a verb of `xln reserve`.
