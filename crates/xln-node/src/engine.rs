@@ -6,12 +6,13 @@
 //! Laws: **TX-4** order; **TX-6** persist, then speak: no answer, event, signature or chain effect leaves before the record that
 //! caused it is synced; **TX-2** the same signed bytes get the first receipt.
 
+mod peers;
 mod steps;
 
 use crate::history::History;
 use crate::shared::Shared;
 use alloy_rlp::Encodable;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
@@ -24,8 +25,8 @@ use xln_machine::{Outcome, Server};
 use xln_storage::{Disk, LogError, LogWriter};
 use xln_types::codec::Blob;
 use xln_types::{
-    Address, Authority, Body, ChainFact, ChannelId, Command, EntityId, Entry, Hash, PeerMessage, Receipt, Record,
-    Rejection, SignerId, Transaction, TxHash,
+    Address, Authority, Body, ChainFact, ChannelId, Command, EntityId, Entry, Hash, Receipt, Record,
+    Rejection, Transaction, TxHash,
 };
 
 /// Most inputs executed in one turn, so that blocks and answers stay regular under load.
@@ -317,7 +318,7 @@ impl<W: World> Engine<W> {
             return self.say(said);
         }
         effects.extend(said);
-        let effects = newest_acknowledgements(effects);
+        let effects = peers::newest_acknowledgements(effects);
         match self.write(&server, &Record::Batch { at_ms, entries }) {
             Ok(record) => self.unspoken.push_back(Unspoken::Batch { record, answers, effects }),
             Err(error) => {
@@ -353,48 +354,6 @@ impl<W: World> Engine<W> {
                 Some((Input::Transaction(tx), Some(nonce), Some(asker)))
             }
         }
-    }
-
-    /// Tells a node why its frame wasn't taken; nothing else is worth an answer.
-    fn refuse_peer(&mut self, message: &VerifiedMessage, reason: Rejection) {
-        tracing::debug!(node = %message.node(), reason = reason.reason(), "a peer's message was refused");
-        self.shared.peer_refused.fetch_add(1, Ordering::Relaxed);
-        if let PeerMessage::Frame { proof, .. } = message.message() {
-            let refused = PeerMessage::Refused { channel: proof.channel, frame: proof.frame, reason };
-            let (node, signer) = (message.node(), SignerId::ZERO);
-            self.said.push(Effect::Tell { node, signer, message: Box::new(refused) });
-        }
-    }
-
-    /// Says something to other nodes that changes nothing, once all that it may show is durable.
-    fn say(&mut self, effects: Vec<Effect>) {
-        if effects.is_empty() || self.failed {
-            return;
-        }
-        let record = self.shared.applied.load(Ordering::Acquire);
-        self.unspoken.push_back(Unspoken::Batch { record, answers: Vec::new(), effects });
-        self.speak(self.durable);
-    }
-
-    /// CH-10: what a node hasn't acknowledged for as long as this wasn't called is said again, byte for byte.
-    pub fn remind(&mut self) {
-        let mut again = Vec::new();
-        {
-            let server = self.shared.server();
-            let mut waiting = BTreeMap::new();
-            for node in server.peer_nodes() {
-                for effect in server.outstanding(node) {
-                    let Effect::Tell { message, .. } = &effect else { continue };
-                    let PeerMessage::Frame { proof, .. } = &**message else { continue };
-                    let first = *waiting.entry(proof.channel).or_insert(proof.frame);
-                    if self.reminded.get(&proof.channel) == Some(&first) {
-                        again.push(effect);
-                    }
-                }
-            }
-            self.reminded = waiting;
-        }
-        self.say(again);
     }
 
     /// TX-2: for a hosted call the hub sets nonce and timestamp, and marks it with the account's token.
@@ -566,21 +525,6 @@ impl<W: World> Engine<W> {
     pub fn close(self) -> Result<(), LogError> {
         self.log.close()
     }
-}
-
-/// One acknowledgement settles all frames before it: of several in one turn the newest is said.
-fn newest_acknowledgements(mut effects: Vec<Effect>) -> Vec<Effect> {
-    let mut acknowledged = BTreeSet::new();
-    effects.reverse();
-    effects.retain(|effect| match effect {
-        Effect::Tell { message, .. } => match &**message {
-            PeerMessage::Ack { proof, .. } => acknowledged.insert(proof.channel),
-            _ => true,
-        },
-        _ => true,
-    });
-    effects.reverse();
-    effects
 }
 
 /// The input that an entry of one's own log stands for; `None` for the genesis.

@@ -40,6 +40,7 @@ pub mod id;
 pub mod path;
 pub mod peer;
 pub mod planted;
+pub mod policy;
 pub mod receipt;
 pub mod record;
 pub mod rejection;

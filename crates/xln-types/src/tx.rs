@@ -8,6 +8,7 @@ use crate::amount::Amount;
 use crate::board::Member;
 use crate::codec::{Blob, Decodable, Encodable, RlpDecodable, RlpEncodable, RlpError, decode};
 use crate::id::{Address, AssetId, ChannelId, EntityId, Hash, TxHash};
+pub use crate::policy::AssetPolicy;
 pub use crate::route::{Route, RouteHop};
 use crate::side::Side;
 
@@ -454,40 +455,6 @@ pub struct SettleDiff {
     pub left: crate::Balance,
     /// Right's gain.
     pub right: crate::Balance,
-}
-
-/// What an entity allows itself in one asset (DP-2, DESIGN 8). Zero everywhere with `u128::MAX` caps is no policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
-pub struct AssetPolicy {
-    /// Which asset.
-    pub asset: AssetId,
-    /// Most credit granted to one counterparty.
-    pub grant_max: Amount,
-    /// Most credit granted in all.
-    pub grant_total_max: Amount,
-    /// Most owed beyond collateral in all channels together.
-    pub owed_max: Amount,
-    /// Share of what is owed beyond collateral that free reserve must cover, in millionths.
-    pub reserve_ppm: u64,
-    /// Fee asked for a hop: fixed part, base units.
-    pub fee_base: Amount,
-    /// Fee asked for a hop: millionths of the amount, rounded up (HT-4).
-    pub fee_ppm: u64,
-}
-
-impl AssetPolicy {
-    /// No limits, no minimum reserve, no fee.
-    pub fn unlimited(asset: AssetId) -> AssetPolicy {
-        AssetPolicy {
-            asset,
-            grant_max: Amount(u128::MAX),
-            grant_total_max: Amount(u128::MAX),
-            owed_max: Amount(u128::MAX),
-            reserve_ppm: 0,
-            fee_base: Amount::ZERO,
-            fee_ppm: 0,
-        }
-    }
 }
 
 /// A transaction with the hash that names it (TX-2), read but not yet verified (TX-3).
