@@ -50,10 +50,22 @@ impl DevHub {
         tokio::time::timeout(READY_TIMEOUT, asking).await.map_err(late)?
     }
 
+    /// Starts a second hub on the chain of another, which it doesn't dial yet.
+    pub(crate) async fn joined(first: &DevHub) -> Result<DevHub, Failure> {
+        let folder = tempfile::tempdir().map_err(Failure::world)?;
+        // Dialling itself leads nowhere: whom to meet is said later.
+        DevHub::launch(folder, &["--join", first.field("rpc"), "--peer", "127.0.0.1:1"]).await
+    }
+
     async fn start_over(folder: TempDir) -> Result<DevHub, Failure> {
+        DevHub::launch(folder, &["--rpc-listen", "127.0.0.1:0"]).await
+    }
+
+    async fn launch(folder: TempDir, more: &[&str]) -> Result<DevHub, Failure> {
         let program = std::env::current_exe().map_err(Failure::world)?;
         let mut command = Command::new(program);
-        command.args(["dev", "--json", "--empty", "--listen", "127.0.0.1:0", "--rpc-listen", "127.0.0.1:0", "--data"]);
+        command.args(["dev", "--json", "--empty", "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0"]);
+        command.args(more).arg("--data");
         command.arg(folder.path().join("xln")).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(Failure::world)?;
         let stdout = child.stdout.take().ok_or_else(|| Failure::World("no stdout".to_owned()))?;

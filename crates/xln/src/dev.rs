@@ -103,11 +103,12 @@ pub(crate) async fn run(dev: Dev) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::world)?;
     let peer = peer_listener.local_addr().map_err(Failure::world)?;
     running.serve(listener);
-    running.meet_peers(Some(peer_listener));
     let examples = match dev.empty {
         true => Vec::new(),
         false => examples::found(&format!("http://{address}"), &rpc, &stage).await?,
     };
+    // After the examples: an entity of another node would be somebody else on a hub that nobody has used.
+    running.meet_peers(Some(peer_listener));
     let place = Place { api: address, rpc, peer, data, hub_account: stage.hub_account };
     if dev.json {
         announce_json(&running, &place);

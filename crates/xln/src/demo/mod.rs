@@ -6,6 +6,7 @@
 mod channels;
 mod money_in;
 mod money_out;
+mod routed;
 mod seed;
 mod stage;
 
@@ -33,7 +34,7 @@ struct Step {
 }
 
 /// The tour, in order.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "deposit_eth", law: "DP-3" },
     Step { name: "deposit_erc20", law: "DP-3, DP-8" },
     Step { name: "entities", law: "EN-1, N-5" },
@@ -44,6 +45,7 @@ const STEPS: [Step; 10] = [
     Step { name: "receipt_offline", law: "TX-6, ST-2" },
     Step { name: "withdraw", law: "DP-4" },
     Step { name: "audit", law: "CH-13" },
+    Step { name: "routed_payment", law: "HT-1, HT-4" },
 ];
 
 /// Runs the tour; status 1 when a step doesn't hold.
@@ -86,7 +88,8 @@ async fn take(name: &str, stage: &mut Stage) -> Result<Outcome, Failure> {
         "over_capacity" => channels::over_capacity(stage).await,
         "receipt_offline" => money_out::receipt_offline(stage).await,
         "withdraw" => money_out::withdraw(stage).await,
-        _ => money_out::audit(stage).await,
+        "audit" => money_out::audit(stage).await,
+        _ => routed::routed_payment(stage).await,
     }
 }
 
