@@ -19,6 +19,7 @@ pub mod book;
 pub mod line;
 pub mod replica;
 pub mod state;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 

@@ -4,6 +4,7 @@ use super::journal::{Undo, rlp};
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::Channel;
+use crate::channel::terms::Terms;
 use xln_types::codec::Blob;
 use xln_types::{Path, SignerId};
 
@@ -93,7 +94,7 @@ impl Server {
             Undo::Terms(handle, before) => {
                 let (signer, left, id) = self.place_of(*handle);
                 // Before anything was agreed there is no record.
-                let is_some = |terms: &&crate::channel::book::Terms| **terms != crate::channel::book::Terms::default();
+                let is_some = |terms: &&Terms| **terms != Terms::default();
                 let now = &self.channels.at(*handle).book.terms;
                 note(Path::terms(signer, left, id), &|| rlp(Some(&**before).filter(is_some)), &|| {
                     rlp(Some(now).filter(is_some))
