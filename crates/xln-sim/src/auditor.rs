@@ -7,11 +7,13 @@
 
 use crate::chain::{CHAIN_ID, Ledger as Chain, Slot};
 use std::collections::{BTreeMap, BTreeSet};
+use crate::abroad::Abroad;
+use std::sync::Arc;
 use xln_crypto::derive;
 use xln_machine::Server;
 use xln_machine::server::Input;
 use xln_types::{
-    Address, AssetId, Body, ChannelId, EntityId, Event, FactKind, OperationId, Receipt, Rejection, Side, Transaction,
+    Address, AssetId, Body, ChannelId, EntityId, Event, FactKind, HtlcKey, OperationId, Receipt, Rejection, Side, Transaction,
 };
 
 /// What the auditor knows of a line.
@@ -44,6 +46,11 @@ pub(crate) struct Auditor {
     ended: BTreeMap<OperationId, (EntityId, bool)>,
     /// What arrived for people of this node, less what left, by asset.
     inflow: BTreeMap<AssetId, i128>,
+    /// Collateral of people of this node in channels with other nodes: what went in less what came out.
+    outside: BTreeMap<AssetId, i128>,
+    /// HTLCs between people here.
+    locks: BTreeMap<(ChannelId, HtlcKey), (AssetId, i128)>,
+    abroad: Arc<Abroad>,
 }
 
 fn number(amount: xln_types::Amount) -> i128 {
@@ -55,9 +62,9 @@ fn index(side: Side) -> usize {
 }
 
 impl Auditor {
-    pub(crate) fn new(hub: EntityId) -> Auditor {
-        let (nonces, lines, under_way, ended, inflow) = Default::default();
-        Auditor { hub, own: BTreeSet::from([hub]), nonces, lines, under_way, ended, inflow }
+    pub(crate) fn new(hub: EntityId, abroad: Arc<Abroad>) -> Auditor {
+        let (nonces, lines, under_way, ended, inflow, outside, locks) = Default::default();
+        Auditor { hub, own: BTreeSet::from([hub]), nonces, lines, under_way, ended, inflow, outside, locks, abroad }
     }
 
     /// Takes an input and its receipt.
@@ -103,6 +110,9 @@ impl Auditor {
     /// What a transaction puts on its way to the chain, before its events tell of it.
     fn begun(&mut self, tx: &Transaction, body: &Body) {
         let Body::Deallocate(body) = body else { return };
+        if self.abroad.ties.contains_key(&body.channel) {
+            return;
+        }
         let id = derive::operation_id(self.hub, tx.from, tx.nonce, 0);
         let Some(owner) = self.own.iter().find(|entity| entity.address() == tx.from).copied() else { return };
         let is_left = self.own.iter().any(|peer| owner < *peer && crate::people::channel(owner, *peer) == body.channel);
@@ -120,12 +130,20 @@ impl Auditor {
             FactKind::Withdrawn { entity, asset, amount, .. } if self.own.contains(&entity) => {
                 *self.inflow.entry(asset).or_default() -= number(amount);
             }
+            FactKind::CollateralAdded { channel, entity, asset, amount, .. } if self.abroad.ties.contains_key(&channel) => {
+                if self.own.contains(&entity) {
+                    *self.outside.entry(asset).or_default() += number(amount);
+                }
+            }
             FactKind::CollateralAdded { channel, side, asset, amount, entity, .. } if self.own.contains(&entity) => {
                 let line = self.lines.entry((channel, asset)).or_default();
                 line.collateral += number(amount);
                 line.delta += side.pick(number(amount), 0);
             }
             FactKind::Settled { channel, asset, left, right, .. } => {
+                if let Some(tie) = self.abroad.ties.get(&channel) {
+                    *self.outside.entry(asset).or_default() -= if tie.is_left { left.0 } else { right.0 };
+                }
                 if let Some(line) = self.lines.get_mut(&(channel, asset)) {
                     line.collateral -= left.0 + right.0;
                     line.delta -= left.0;
@@ -137,6 +155,26 @@ impl Auditor {
 
     fn event(&mut self, input: &Input, event: &Event) -> Result<(), String> {
         match event {
+            Event::Paid { channel, .. }
+            | Event::CreditSet { channel, .. }
+            | Event::CollateralChanged { channel, .. }
+            | Event::HtlcAdded { channel, .. }
+            | Event::HtlcEnded { channel, .. }
+                if self.abroad.ties.contains_key(channel) => {}
+            Event::HtlcAdded { channel, key, asset, amount, .. } => {
+                let line = self.lines.entry((*channel, *asset)).or_default();
+                line.held[index(key.side)] += number(*amount);
+                self.locks.insert((*channel, *key), (*asset, number(*amount)));
+            }
+            Event::HtlcEnded { channel, key, failure, .. } => {
+                let lock = self.locks.remove(&(*channel, *key));
+                let (asset, amount) = lock.ok_or_else(|| format!("HT-2: {key:?} ended twice, or never was: {channel}"))?;
+                let line = self.lines.entry((*channel, asset)).or_default();
+                line.held[index(key.side)] -= amount;
+                if failure.is_empty() {
+                    line.delta += key.side.pick(-amount, amount);
+                }
+            }
             Event::EntityCreated { entity } => {
                 self.own.insert(*entity);
             }
@@ -189,7 +227,7 @@ impl Auditor {
         }
         match status {
             0..=2 => {
-                let is_named = matches!(input, Input::Transaction(tx) if !matches!(tx.body(), Body::Deposit(_)));
+                let is_named = matches!(input, Input::Transaction(tx) if !matches!(tx.body(), Body::Deposit(_) | Body::Deallocate(_)));
                 let known = self.under_way.entry(id);
                 known.or_insert(Operation { owner, hold: None, is_named });
                 Ok(())
@@ -224,7 +262,10 @@ impl Auditor {
                 *sums.entry(*asset).or_default() += reserve.free.0 + moving;
             }
         }
-        for channel in server.channels() {
+        for (asset, outside) in &self.outside {
+            *sums.entry(*asset).or_default() += outside;
+        }
+        for channel in server.channels().filter(|channel| channel.replica.is_none()) {
             for (asset, line) in &channel.book.lines {
                 *sums.entry(*asset).or_default() += number(line.collateral);
                 let kept = self.lines.get(&(channel.head.id, *asset)).copied().unwrap_or_default();

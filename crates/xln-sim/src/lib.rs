@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod abroad;
 mod auditor;
 mod chain;
 pub mod chatter;
@@ -47,6 +48,8 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// How many nodes there are.
     pub nodes: usize,
+    /// Nodes hold channels with one another.
+    pub peers: bool,
     /// Disks call syncs a success and forget them: a bug, for the checkers to find.
     pub forget_syncs: bool,
 }
@@ -54,7 +57,7 @@ pub struct Options {
 impl Options {
     /// Three nodes and every fault.
     pub fn new(seed: u64, ops: u64) -> Options {
-        Options { seed, ops, faults: Fault::ALL.to_vec(), nodes: 3, forget_syncs: false }
+        Options { seed, ops, faults: Fault::ALL.to_vec(), nodes: 3, peers: true, forget_syncs: false }
     }
 }
 
@@ -77,6 +80,8 @@ pub struct Report {
     pub lives: u64,
     /// How often a whole state was compared with what it should be.
     pub compared: u64,
+    /// Payments told as arrived on another node, and payments between nodes that succeeded and failed.
+    pub across: [u64; 3],
     /// Entries found in logs after a death that nobody had been told of.
     pub unspoken: u64,
 }

@@ -3,9 +3,7 @@
 //! A link carries messages in order and soon, until a fault says otherwise. A message that was sent is on its way until its time has come;
 //! [`Network::arrived`] hands out what has, in order of (time, sequence). What the bytes mean is the business of whoever sends and takes them.
 //!
-//! **The seam of the peer protocol**: a node's outlet calls [`Network::send`] with what `Outlet::send(to, messages)` got, encoded; what
-//! [`Network::arrived`] hands out becomes `Mail::Peer { from, messages }` of the node that it is for. Until then [`crate::chatter`] sends
-//! numbered greetings.
+//! Sessions and the peer protocol stand on it in `abroad`; [`crate::chatter`] proves each fault on numbered greetings.
 
 use crate::dice::Dice;
 use crate::fault::{Counts, Fault};
@@ -71,9 +69,9 @@ impl Network {
     }
 
     /// Cuts links or silences a node for a while, if `fault` does that.
-    pub fn disturb(&mut self, fault: Fault, nodes: usize, now_ms: u64) {
+    pub fn disturb(&mut self, fault: Fault, nodes: usize, now_ms: u64) -> Option<Link> {
         if nodes < 2 {
-            return;
+            return None;
         }
         let one = self.dice.index(nodes);
         let other = (one + 1 + self.dice.index(nodes - 1)) % nodes;
@@ -91,6 +89,12 @@ impl Network {
             }
             _ => {}
         }
+        (fault == Fault::LinkPartition).then_some((one, other))
+    }
+
+    /// True while nothing passes from one to the other.
+    pub fn is_cut(&self, from: usize, to: usize, now_ms: u64) -> bool {
+        self.cut.get(&(from, to)).is_some_and(|(until_ms, _)| now_ms < *until_ms)
     }
 
     /// Sends a message, which may meet a fault.

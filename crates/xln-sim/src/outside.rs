@@ -63,18 +63,33 @@ impl Sim<'_> {
         Ok(())
     }
 
+    /// People look up what hubs ask for.
+    pub(crate) fn learn_fees(&mut self) {
+        self.fees.clear();
+        for node in &self.nodes {
+            let Some(life) = &node.life else { continue };
+            let hub = node.people.hub().entity;
+            if let Some(entity) = life.shared.server().entity(hub) {
+                self.fees.extend(node.people.assets.iter().map(|asset| (hub, entity.policy(*asset))));
+            }
+        }
+    }
+
     pub(crate) fn talk(&mut self) -> Result<(), String> {
         let now_ms = self.now_ms();
         for message in self.network.arrived(now_ms) {
             self.at_node = Some(message.to);
             self.book.trace.note(now_ms, b'T', message.to, &message.bytes);
-            self.chatter.hear(&message)?;
+            self.hear(&message);
         }
-        let (from, to) = (self.dice.index(self.nodes.len()), self.dice.index(self.nodes.len()));
-        if from != to && self.nodes[from].life.is_some() && !self.is_quiet {
-            self.chatter.say(&mut self.network, now_ms, from, to);
+        if self.has_peers {
+            self.connect();
+            if self.dice.once_in(200) {
+                self.learn_fees();
+            }
         }
-        let in_ms = if self.is_quiet { 400 } else { 1 + self.dice.below(8) };
+        let idle = self.is_quiet && self.network.is_idle() && self.sessions.are_up();
+        let in_ms = if idle { 400 } else { 1 + self.dice.below(8) };
         self.plan(in_ms, Event::Talk);
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::workload::setup;
 use xln_storage::{Disk, Kept};
 
 /// How long things may take to come to rest, in virtual milliseconds.
-const REST_MS_MAX: u64 = 3_600_000;
+const REST_MS_MAX: u64 = 7_200_000;
 /// Requests between two faults, unless there are very many.
 const FAULT_OPS: u64 = 100;
 /// One run in so many has a reorganisation that is deeper than the confirmations.
@@ -79,7 +79,11 @@ impl<'a> Sim<'a> {
         self.book.trace.note(now_ms, b'F', number, fault.name().as_bytes());
         match fault {
             Fault::LinkPartition | Fault::LinkOneWay | Fault::PeerSilent => {
-                self.network.disturb(fault, self.nodes.len(), now_ms);
+                let cut = self.network.disturb(fault, self.nodes.len(), now_ms);
+                // Sooner or later the transport sees it; what is said until then is lost.
+                if let Some((one, other)) = cut.filter(|_| self.dice.once_in(2)) {
+                    self.tear(one, other);
+                }
             }
             // Each message may meet these.
             Fault::LinkDrop | Fault::LinkDelay | Fault::LinkReorder | Fault::LinkDuplicate | Fault::FrameBitflip => {}
@@ -126,9 +130,11 @@ impl<'a> Sim<'a> {
         let now_ms = self.now_ms();
         // What was spoken up to now counts.
         self.nodes[number].collect(now_ms, &mut self.book)?;
+        self.speak(number)?;
         self.book.trace.note(now_ms, b'D', number, &[]);
         self.nodes[number].die(power);
         self.network.restarted(number);
+        self.tear_all(number);
         let in_ms = 20 + self.dice.below(400);
         self.plan(in_ms, Event::Restart(number));
         Ok(())
@@ -220,13 +226,6 @@ impl<'a> Sim<'a> {
         self.faults.clear();
         self.network.heal();
         (self.stalled_until_ms, self.is_quiet) = (0, true);
-        let now_ms = self.now_ms();
-        // The last greeting of each must arrive.
-        for (from, to) in (0..self.nodes.len()).flat_map(|from| (0..self.nodes.len()).map(move |to| (from, to))) {
-            if from != to {
-                self.chatter.say(&mut self.network, now_ms, from, to);
-            }
-        }
         for number in 0..self.nodes.len() {
             self.nodes[number].armed = None;
             self.truth(number);
@@ -260,12 +259,15 @@ impl<'a> Sim<'a> {
     }
 
     fn is_at_rest(&self) -> bool {
-        let all_quiet = self.nodes.iter().all(crate::node::Node::is_quiet) && self.chatter.is_heard();
+        let all_quiet = self.nodes.iter().all(crate::node::Node::is_quiet);
         if self.is_halting {
             return all_quiet && self.nodes.iter().all(|node| node.ledger.halted);
         }
         let ended = |node: &crate::node::Node| node.auditor.is_quiet() && node.ledger.operations().is_empty();
-        all_quiet && self.nodes.iter().all(ended) && self.is_chain_taken()
+        all_quiet
+            && self.nodes.iter().all(ended)
+            && self.is_chain_taken()
+            && (!self.has_peers || self.unsettled().is_none())
     }
 
     /// Every node has taken all that the chain has to tell, and nothing waits for a block.
@@ -281,17 +283,20 @@ impl<'a> Sim<'a> {
             let (number, waiting, count) = (node.number, node.waiting(), node.ledger.operations().len());
             format!("node {number}: {waiting} wait, {count} operations: {operations:?}")
         };
-        self.nodes.iter().map(of).collect::<Vec<_>>().join("; ")
+        let settled = self.unsettled().unwrap_or_default();
+        format!("{}; {settled}", self.nodes.iter().map(of).collect::<Vec<_>>().join("; "))
     }
 
     fn end(&mut self) -> Result<(), String> {
         self.custody(&self.chain.lock())?;
+        self.both_ends()?;
         for number in 0..self.nodes.len() {
             self.at_node = Some(number);
             self.nodes[number].compare(&mut self.book)?;
             if !self.is_halting
                 && let Some(life) = &self.nodes[number].life
             {
+                self.book.abroad.check_rest(number, &life.shared.server())?;
                 self.nodes[number].auditor.check_chain(&life.shared.server(), &self.chain.lock())?;
             }
             self.nodes[number].end()?;

@@ -26,6 +26,9 @@ impl Report {
         self.lives += other.lives;
         self.compared += other.compared;
         self.unspoken += other.unspoken;
+        for (sum, more) in self.across.iter_mut().zip(other.across) {
+            *sum += more;
+        }
         for (name, times) in &other.accepted {
             *self.accepted.entry(name).or_default() += times;
         }

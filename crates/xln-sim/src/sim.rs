@@ -3,12 +3,15 @@
 //! [`crate::phases`] has the beginning, the faults and the end; here is what goes on all the time.
 
 use crate::chain::SimChain;
-use crate::chatter::Chatter;
+use crate::abroad::Abroad;
+use crate::abroad::sessions::Sessions;
+use crate::abroad::travel::{Talk, Traveller};
 use crate::clock::{Agenda, Clock, START_MS};
 use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::network::Network;
 use crate::node::{Book, Node};
+use crate::people::People;
 use crate::workload::Workload;
 use crate::workload::choose::Chooser;
 use crate::{Options, Report, Violation};
@@ -18,6 +21,8 @@ use xln_node::chain::facts::Next;
 const SEAL_MS: u64 = xln_node::config::BLOCK_INTERVAL_MS;
 /// An idle node's blocks are thinned: one in so many beats.
 const IDLE_BEATS: u64 = 20;
+/// How often a node says again what wasn't acknowledged, in seals; as the driver does it.
+const REMIND_BEATS: u64 = 10;
 /// How often a node looks for transactions that waited too long, in seals.
 const STALE_SEALS: u64 = 50;
 /// How often a whole state is compared, in syncs.
@@ -68,7 +73,13 @@ pub(crate) struct Sim<'a> {
     pub(crate) nodes: Vec<Node>,
     pub(crate) workloads: Vec<Workload>,
     pub(crate) network: Network,
-    pub(crate) chatter: Chatter,
+    pub(crate) sessions: Sessions,
+    pub(crate) talk: Talk,
+    pub(crate) everyone: Vec<People>,
+    /// Nodes hold channels with one another.
+    pub(crate) has_peers: bool,
+    /// What hubs ask for a hop, by hub and asset, as far as people know.
+    pub(crate) fees: Vec<(xln_types::EntityId, xln_types::tx::AssetPolicy)>,
     pub(crate) book: Book,
     /// What may still go wrong.
     pub(crate) faults: Vec<Fault>,
@@ -92,9 +103,15 @@ impl<'a> Sim<'a> {
         let mut dice = Dice::new(options.seed);
         let clock = Clock::new();
         let chain = SimChain::new(dice.split(2), START_MS / 1000);
+        // One seed in four has none, so that hubs may set limits of their own too.
+        let has_peers = options.peers && 1 < options.nodes && !options.seed.is_multiple_of(4);
+        let everyone: Vec<People> = (0..options.nodes).map(People::new).collect();
+        let mut book = Book::default();
         let mut nodes = Vec::new();
         for number in 0..options.nodes {
-            let node = Node::new(number, &clock, &chain, dice.split(100 + number as u64));
+            let abroad = if has_peers { Abroad::of(number, options.nodes) } else { Abroad::default() };
+            book.abroad.settle_in(number, &everyone[number]);
+            let node = Node::new(number, abroad, &clock, &chain, dice.split(100 + number as u64));
             if options.forget_syncs {
                 node.disk.forget_syncs();
             }
@@ -112,8 +129,12 @@ impl<'a> Sim<'a> {
             nodes,
             workloads,
             network,
-            chatter: Chatter::default(),
-            book: Book::default(),
+            sessions: Sessions::new(options.nodes),
+            talk: Talk::default(),
+            everyone,
+            has_peers,
+            fees: Vec::new(),
+            book,
             faults: options.faults.clone(),
             deck: Vec::new(),
             planned,
@@ -139,13 +160,13 @@ impl<'a> Sim<'a> {
     }
 
     fn report(mut self) -> Report {
-        let Book { mut trace, accepted, refused, mut faults, compared, unspoken } = self.book;
+        let Book { mut trace, accepted, refused, mut faults, compared, unspoken, abroad } = self.book;
         for (fault, times) in std::mem::take(&mut self.network.counts) {
             *faults.entry(fault).or_default() += times;
         }
         let lives = self.nodes.iter().map(|node| node.lives).sum();
         let steps = trace.steps;
-        Report { ops: self.asked, accepted, refused, faults, digest: trace.digest(), steps, lives, compared, unspoken }
+        Report { ops: self.asked, accepted, refused, faults, digest: trace.digest(), steps, lives, compared, unspoken, across: [abroad.arrived, abroad.succeeded, abroad.failed] }
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
@@ -156,7 +177,7 @@ impl<'a> Sim<'a> {
         self.agenda.plan(self.now_ms() + in_ms, event);
     }
 
-    fn plan_turn(&mut self, node: usize) {
+    pub(crate) fn plan_turn(&mut self, node: usize) {
         if !std::mem::replace(&mut self.planned[node].turn, true) {
             let in_ms = self.dice.below(3);
             self.plan(in_ms, Event::Turn(node));
@@ -224,10 +245,8 @@ impl<'a> Sim<'a> {
             }
         }
         self.at_node = Some(number);
-        let (node, workload) = (&mut self.nodes[number], &mut self.workloads[number]);
-        let now_s = node.clock.now_ms() / 1000;
-        let asked = Chooser { workload, ledger: &node.ledger, people: &node.people, now_s }.ask();
-        node.ask(asked, &mut self.book)?;
+        let asked = self.choose(number);
+        self.nodes[number].ask(asked, &mut self.book)?;
         if self.dice.once_in(40) {
             self.give(number);
         }
@@ -239,6 +258,25 @@ impl<'a> Sim<'a> {
         let pause_ms = if self.dice.once_in(PAUSE_OPS) { 1_000 + self.dice.below(8_000) } else { self.dice.below(2) };
         self.plan(pause_ms, Event::Ask);
         Ok(())
+    }
+
+    fn choose(&mut self, number: usize) -> crate::workload::Asked {
+        let (node, workload) = (&self.nodes[number], &mut self.workloads[number]);
+        let now_s = node.clock.now_ms() / 1000;
+        if self.has_peers
+            && workload.dice.once_in(3)
+            && let Some(life) = &node.life
+        {
+            let server = life.shared.server();
+            let (talk, everyone, fees) = (&mut self.talk, &self.everyone, &self.fees);
+            let (people, abroad) = (&node.people, &*node.abroad);
+            let asked = Traveller { number, workload, server: &server, people, abroad, everyone, talk, fees, now_s }.ask();
+            if let Some(asked) = asked {
+                return asked;
+            }
+        }
+        let workload = &mut self.workloads[number];
+        Chooser { workload, ledger: &node.ledger, people: &node.people, now_s }.ask()
     }
 
     fn turn(&mut self, number: usize) -> Result<(), String> {
@@ -259,7 +297,8 @@ impl<'a> Sim<'a> {
             self.plan_sync(number);
         }
         // Those who were refused before the log need no sync.
-        self.nodes[number].collect(self.clock.now_ms(), &mut self.book)
+        self.nodes[number].collect(self.clock.now_ms(), &mut self.book)?;
+        self.speak(number)
     }
 
     fn sync(&mut self, number: usize) -> Result<(), String> {
@@ -283,7 +322,9 @@ impl<'a> Sim<'a> {
         self.planned[number].syncs += 1;
         if self.planned[number].syncs.is_multiple_of(COMPARE_SYNCS) {
             node.compare(&mut self.book)?;
+            self.both_ends()?;
         }
+        self.speak(number)?;
         self.go_on(number);
         if queued {
             self.plan_sync(number);
@@ -306,16 +347,26 @@ impl<'a> Sim<'a> {
         let beats = self.planned[number].beats;
         let node = &mut self.nodes[number];
         let Some(life) = &mut node.life else { return Ok(()) };
-        if !life.engine.has_open_entries() && !beats.is_multiple_of(IDLE_BEATS) {
-            return Ok(());
-        }
         let now_ms = node.clock.now_ms();
+        if beats.is_multiple_of(REMIND_BEATS) {
+            life.engine.remind();
+        }
+        if !life.engine.has_open_entries() && !beats.is_multiple_of(IDLE_BEATS) {
+            return self.nodes_said(number);
+        }
         life.engine.seal(now_ms);
         if beats.is_multiple_of(STALE_SEALS) {
             life.engine.forget_stale(now_ms);
         }
         self.plan_sync(number);
-        Ok(())
+        self.nodes_said(number)
+    }
+
+    /// What a node said without any change; frames that it may close by now.
+    fn nodes_said(&mut self, number: usize) -> Result<(), String> {
+        self.nodes[number].collect(self.clock.now_ms(), &mut self.book)?;
+        self.plan_turn(number);
+        self.speak(number)
     }
 
     fn follow(&mut self, number: usize) -> Result<(), String> {

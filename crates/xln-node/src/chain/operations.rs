@@ -207,7 +207,12 @@ impl<N: Door, K: Keys> Operations<N, K> {
         let digest = digest::settlement(&self.domain, &settlement);
         let sides = task.sides.as_ref().ok_or_else(|| Failure::Later("its channel is unknown".to_owned()))?;
         let signatures = [Side::Left, Side::Right].map(|side| {
-            let (_, board) = side.pick(&sides[0], &sides[1]);
+            let (entity, board) = side.pick(&sides[0], &sides[1]);
+            // DP-5: of a side on another node the hub has no key; that node's signature came with the operation.
+            let theirs = &task.operation.chain_signature.0;
+            if *entity != operation.entity && !theirs.is_empty() {
+                return Ok(theirs.clone());
+            }
             self.hosted_signature(board, digest)
         });
         let [left_signature, right_signature] = signatures;

@@ -20,11 +20,15 @@ impl Ledger {
     pub(crate) fn play(&mut self, input: &Input, receipt: &Receipt) -> Result<(), String> {
         self.sequence += 1;
         let foretold = match input {
-            Input::Transaction(tx) => self.transaction(tx, receipt.executed_at_ms / 1000),
+            Input::Transaction(tx) => self.transaction(tx, receipt.executed_at_ms / 1000, receipt),
             Input::Fact(fact) => self.fact(fact),
+            Input::Command(Command::Introduce { .. } | Command::Invoice { .. }) => {
+                receipt.rejection().cloned().map_or(Ok(()), Err)
+            }
             Input::Command(command) => self.command(command),
-            Input::Peer(_) | Input::Frames => Ok(()),
+            Input::Peer(_) | Input::Frames => receipt.rejection().cloned().map_or(Ok(()), Err),
         };
+        self.follow(receipt).map_err(|refused| format!("HT-2: told what can't be: {refused:?}"))?;
         if let Input::Transaction(tx) = input {
             self.taken.insert(tx.hash(), receipt.sequence);
         }
@@ -39,6 +43,10 @@ impl Ledger {
 
     fn fact(&mut self, fact: &ChainFact) -> Answer {
         if let FactKind::Reverted { operation } = fact.kind {
+            let settles = |it: &Operation| it.kind == Kind::Settle;
+            if self.crosses(operation) && self.operations().get(&operation).is_some_and(settles) {
+                return Ok(());
+            }
             return self.fail(operation);
         }
         // DP-3: each once, in the chain's order.
@@ -101,7 +109,10 @@ impl Ledger {
         let kind = if into.is_some() { Kind::Allocate } else { Kind::Withdraw };
         let is_it = |it: &Operation| {
             let same_channel =
-                into.is_none_or(|channel| self.pairs.get(&channel).is_some_and(|pair| *pair == pair_of(it)));
+                into.is_none_or(|channel| match self.crossing.get(&operation) {
+                    Some(crossed) => *crossed == channel,
+                    None => self.pairs.get(&channel).is_some_and(|pair| *pair == pair_of(it)),
+                });
             (it.kind, it.owner, it.asset, it.amount) == (kind, who, known, number) && same_channel
         };
         let it = self.operations().get(&operation).copied().filter(is_it);
@@ -133,7 +144,10 @@ impl Ledger {
 
     /// DP-5: reserve and claim of each side together stay what they were.
     fn settled(&mut self, channel: ChannelId, asset: AssetId, counter: u64, gained: [i128; 2]) {
-        let (Some(pair), Some(asset)) = (self.pairs.get(&channel).copied(), self.asset(asset)) else { return };
+        let Some(asset) = self.asset(asset) else { return };
+        let Some(pair) = self.pairs.get(&channel).copied() else {
+            return self.settled_across(channel, asset, counter, gained);
+        };
         let (one, other) = pair;
         let in_order = self.people[one].id < self.people[other].id;
         let gained = if in_order { gained } else { [gained[1], gained[0]] };
@@ -167,7 +181,7 @@ impl Ledger {
     }
 
     /// DP-4: it has certainly failed, and gives back what it took.
-    fn fail(&mut self, id: OperationId) -> Answer {
+    pub(super) fn fail(&mut self, id: OperationId) -> Answer {
         let it = self.operations().get(&id).copied().ok_or(Rejection::UnknownOperation {})?;
         self.put_operation(id, None);
         let pot = &mut self.people[it.owner].pots[it.asset];
@@ -177,6 +191,7 @@ impl Ledger {
                 (pot.allocating, pot.free) = (pot.allocating - it.amount, pot.free + it.amount);
                 self.awaited_less(&it);
             }
+            Kind::Settle if self.crosses(id) => {}
             Kind::Settle => {
                 let own = side(it.owner, it.peer);
                 self.account_mut(it.owner, it.peer)?.lines[it.asset].held[own] -= it.amount;

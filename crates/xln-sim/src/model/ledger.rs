@@ -1,9 +1,10 @@
 //! The ledger itself: who has what, and what is under way.
 
+use crate::abroad::Abroad;
 use crate::people::{ASSETS, People, Person as Named};
 use std::collections::{BTreeMap, BTreeSet};
 use xln_types::{
-    Address, Amount, AssetId, ChannelId, EntityId, FactPosition, OperationId, Rejection, SignerId, TxHash,
+    Address, Amount, AssetId, ChannelId, EntityId, FactPosition, HtlcKey, OperationId, Rejection, SignerId, TxHash,
 };
 
 /// No limit.
@@ -133,6 +134,12 @@ pub(crate) struct Ledger {
     pub(crate) sequence: u64,
     /// Transactions taken so far, and whether they were executed.
     pub(crate) taken: BTreeMap<TxHash, u64>,
+    /// Who acts on other nodes.
+    pub(crate) abroad: std::sync::Arc<Abroad>,
+    /// Operations of channels with other nodes, and which.
+    pub(super) crossing: BTreeMap<OperationId, ChannelId>,
+    /// HTLCs between people here: payer, payee, asset, amount.
+    pub(super) locks: BTreeMap<(ChannelId, HtlcKey), (usize, usize, usize, i128)>,
     undo: Option<Undo>,
     hub_id: EntityId,
 }
@@ -175,7 +182,7 @@ pub(crate) fn side(one: usize, other: usize) -> usize {
 
 impl Ledger {
     /// As a node's genesis leaves it: the hub alone.
-    pub(crate) fn new(people: &People) -> Ledger {
+    pub(crate) fn new(people: &People, abroad: std::sync::Arc<Abroad>) -> Ledger {
         let hub = people.hub();
         let symbols = ["ETH", "USD", "NFT"].map(str::to_owned).into_iter().collect();
         let mut ledger = Ledger {
@@ -194,6 +201,9 @@ impl Ledger {
             cursor: FactPosition::default(),
             sequence: 0,
             taken: BTreeMap::new(),
+            abroad,
+            crossing: BTreeMap::new(),
+            locks: BTreeMap::new(),
             undo: None,
             hub_id: hub.entity,
         };

@@ -4,8 +4,11 @@
 //! [`ledger`] is the money, [`rules`] and [`money`] what it says to transactions, [`facts`] what it makes of the chain and of commands, [`compare`]
 //! whether a server's state says the same.
 //!
+//! What touches other nodes is followed rather than foretold: [`abroad`].
+//!
 //! Laws: **TX-2**, **TX-5**, **CH-1** to **CH-3**, **CH-11**, **CH-14**, **DP-1** to **DP-5**, **EN-5**.
 
+mod abroad;
 pub(crate) mod compare;
 pub(crate) mod facts;
 pub(crate) mod ledger;

@@ -9,11 +9,11 @@ use xln_types::tx::{
     AcceptChannel, AssetAmount, AssetPolicy, CreateEntity, DISPUTE_WINDOW_S, DeleteEntity, DirectPayment,
     MEMO_BYTES_MAX, METADATA_BYTES_MAX, OpenChannel, TIMESTAMP_SKEW_S_MAX, UpdateEntity,
 };
-use xln_types::{Amount, AssetId, Board, Body, ChannelId, OperationId, Rejection, SignerId, Transaction};
+use xln_types::{Amount, AssetId, Board, Body, ChannelId, OperationId, Receipt, Rejection, SignerId, Transaction};
 
 impl Ledger {
     /// Plays a transaction whose sender may send it; refused, it changes nothing but its sender's nonce (TX-2, TX-5).
-    pub(super) fn transaction(&mut self, verified: &VerifiedTx, now_s: u64) -> Answer {
+    pub(super) fn transaction(&mut self, verified: &VerifiedTx, now_s: u64, receipt: &Receipt) -> Answer {
         let (tx, body) = (verified.tx(), verified.body());
         let sender = SignerId::from(tx.from);
         if let Body::CreateEntity(create) = body {
@@ -27,7 +27,11 @@ impl Ledger {
         turn(&mut self.people[from].nonce, tx.nonce)?;
         timely(tx, now_s)?;
         self.begin_undo();
-        let answer = self.act(from, tx, body, now_s);
+        let answer = if self.is_abroad(tx, body) {
+            self.across(from, tx, body, receipt)
+        } else {
+            self.act(from, tx, body, now_s)
+        };
         self.end_undo(answer.is_ok());
         answer
     }

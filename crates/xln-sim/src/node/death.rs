@@ -53,6 +53,7 @@ impl Node {
         // The engine goes before its disk is touched.
         self.life = None;
         self.hosted.clear();
+        self.to_say.clear();
         for pending in std::mem::take(&mut self.pending) {
             let _ = self.again(&pending.asked);
         }
@@ -114,6 +115,7 @@ impl Node {
         self.catch_up(&recovered, &receipts, book)?;
         self.life = Some(Life::over(recovered, &self.people, &self.keys, &self.view, &self.clock)?);
         self.lives += 1;
+        self.check_said()?;
         self.compare(book)
     }
 

@@ -10,6 +10,9 @@ pub(crate) mod death;
 pub(crate) mod life;
 pub(crate) mod world;
 
+use crate::abroad::Abroad;
+use crate::abroad::audit::Audit;
+use crate::abroad::checks::Said;
 use crate::auditor::Auditor;
 use crate::chain::SimChain;
 use crate::chain::view::View;
@@ -27,7 +30,7 @@ use world::{Heard, KeyRing};
 use xln_api::backend::{Confirmed, Request, SubmitError, Unavailable};
 use xln_crypto::VerifiedTx;
 use xln_machine::mempool::Refusal;
-use xln_machine::server::Input;
+use xln_machine::server::{Effect, Input};
 use xln_node::door::{Answer, Door};
 use xln_node::engine::Mail;
 use xln_storage::MemDisk;
@@ -44,6 +47,8 @@ pub(crate) struct Book {
     /// Refused ones by reason.
     pub(crate) refused: BTreeMap<&'static str, u64>,
     pub(crate) faults: Counts,
+    /// What went between nodes.
+    pub(crate) abroad: Audit,
     /// How often a ledger was compared with a whole state.
     pub(crate) compared: u64,
     /// How many entries were found in logs that nobody had been told of.
@@ -69,11 +74,16 @@ pub(crate) struct Node {
     pub(crate) disk: MemDisk,
     pub(crate) clock: NodeClock,
     pub(crate) view: View,
+    pub(crate) abroad: Arc<Abroad>,
     pub(crate) ledger: Ledger,
     pub(crate) auditor: Auditor,
     pub(crate) life: Option<Life>,
     pub(crate) dice: Dice,
-    keys: Arc<KeyRing>,
+    pub(crate) keys: Arc<KeyRing>,
+    /// What its outlet was given for other nodes, in order.
+    pub(crate) to_say: Vec<Effect>,
+    /// What it has signed.
+    pub(crate) said: Said,
     pending: Vec<Pending>,
     /// Hosted calls by the number that they were executed under, until their receipt is spoken of.
     hosted: BTreeMap<u64, Input>,
@@ -96,12 +106,16 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(number: usize, clock: &Clock, chain: &SimChain, mut dice: Dice) -> Node {
-        let people = People::new(number);
-        let (ledger, auditor) = (Ledger::new(&people), Auditor::new(people.hub().entity));
+    pub(crate) fn new(number: usize, abroad: Abroad, clock: &Clock, chain: &SimChain, mut dice: Dice) -> Node {
+        let (people, abroad) = (People::new(number), Arc::new(abroad));
+        let (ledger, auditor) =
+            (Ledger::new(&people, Arc::clone(&abroad)), Auditor::new(people.hub().entity, Arc::clone(&abroad)));
         Node {
             number,
             keys: Arc::new(KeyRing::of(&people)),
+            to_say: Vec::new(),
+            said: Said::default(),
+            abroad,
             ledger,
             auditor,
             people,
@@ -145,7 +159,8 @@ impl Node {
     /// Takes what was answered and spoken, and has it checked.
     pub(crate) fn collect(&mut self, now_ms: u64, book: &mut Book) -> Result<(), String> {
         let Some(life) = &self.life else { return Ok(()) };
-        let (Heard { receipts, blocks, operations }, failed) = (life.ear.take(), life.shared.has_failed());
+        let (Heard { receipts, blocks, operations, to_say }, failed) = (life.ear.take(), life.shared.has_failed());
+        self.to_say.extend(to_say);
         let mut waiting = Vec::with_capacity(self.pending.len());
         for mut pending in std::mem::take(&mut self.pending) {
             match pending.answer.try_recv() {
@@ -198,7 +213,8 @@ impl Node {
         }
         book.trace.note(now_ms, b'R', self.number, &[&receipt.hash.0[..], &receipt.cost.to_be_bytes()].concat());
         self.auditor.see(input, receipt)?;
-        self.ledger.play(input, receipt)
+        self.ledger.play(input, receipt)?;
+        book.abroad.see(self.number, input, receipt)
     }
 
     fn answered(

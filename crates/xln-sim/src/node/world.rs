@@ -52,6 +52,8 @@ pub(crate) struct Heard {
     /// Number, hash and last sequence of each block.
     pub(crate) blocks: Vec<(u64, Hash, u64)>,
     pub(crate) operations: Vec<OperationId>,
+    /// What is to be said to other nodes, in order.
+    pub(crate) to_say: Vec<Effect>,
 }
 
 /// Notes what it is told.
@@ -72,8 +74,11 @@ impl Outlet for Ear {
         lock(&self.0).blocks.push((block.header.number, block.hash, block.header.last_sequence));
     }
     fn perform(&self, effect: Effect) {
-        let Effect::Operate { operation, .. } = effect else { return };
-        lock(&self.0).operations.push(operation);
+        let mut heard = lock(&self.0);
+        match effect {
+            Effect::Operate { operation, .. } => heard.operations.push(operation),
+            Effect::Tell { .. } | Effect::SignSettlement { .. } => heard.to_say.push(effect),
+        }
     }
 }
 
@@ -112,12 +117,19 @@ impl SimDoor {
     /// What was put in under this name.
     pub(crate) fn noted(&self, hash: TxHash) -> Option<Input> {
         let mut mailbox = lock(&self.mailbox);
+        if hash == frames_hash() {
+            return Some(Input::Frames);
+        }
         match mailbox.noted.get(&hash)? {
             // The same fact may be told again.
             input @ (Input::Fact(_) | Input::Command(_) | Input::Peer(_) | Input::Frames) => Some(input.clone()),
             Input::Transaction(_) => mailbox.noted.remove(&hash),
         }
     }
+}
+
+fn frames_hash() -> TxHash {
+    derive::entry_hash(&Entry::Frames {})
 }
 
 impl Door for SimDoor {
@@ -132,6 +144,10 @@ impl Door for SimDoor {
             Mail::Command(command, _) => {
                 let entry = Entry::Command { command: command.clone() };
                 Some((derive::entry_hash(&entry), Input::Command(command.clone())))
+            }
+            Mail::Peer(message, _) => {
+                let input = Input::Peer(message.clone());
+                Some((derive::entry_hash(&input.to_entry()), input))
             }
             _ => None,
         };

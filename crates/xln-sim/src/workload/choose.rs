@@ -325,6 +325,11 @@ impl Chooser<'_> {
         let fee_ppm = [0, 0, 5_000, 20_001][self.workload.dice.index(4)];
         let asset = if self.once_in(30) { UNKNOWN } else { self.workload.dice.index(3) };
         let asset = self.asset(asset);
+        let (mut limits, mut reserve_ppm) = ([grant_max, grant_total_max, owed_max], reserve_ppm);
+        if self.ledger.abroad.travels(who) {
+            (limits, reserve_ppm) = ([Amount(u128::MAX); 3], 0);
+        }
+        let [grant_max, grant_total_max, owed_max] = limits;
         let policy = AssetPolicy { asset, grant_max, grant_total_max, owed_max, reserve_ppm, fee_base, fee_ppm };
         let accepts_free = if who == HUB { 1 } else { [0, 1, 2, 2, 3][self.workload.dice.index(5)] };
         let metadata = Blob(vec![b'x'; if self.once_in(40) { 4_097 } else { 0 }]);

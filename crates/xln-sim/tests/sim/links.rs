@@ -20,7 +20,7 @@ fn talk(fault: Fault) -> Talk {
     };
     for now_ms in 0..10_000 {
         if now_ms % 2_500 == 100 {
-            talk.network.disturb(fault, 2, now_ms);
+            let _ = talk.network.disturb(fault, 2, now_ms);
         }
         if now_ms % 3_000 == 1_500 && fault == Fault::PeerRestart {
             talk.network.restarted(1);
