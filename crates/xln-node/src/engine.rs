@@ -25,8 +25,8 @@ use xln_machine::{Outcome, Server};
 use xln_storage::{Disk, LogError, LogWriter};
 use xln_types::codec::Blob;
 use xln_types::{
-    Address, Authority, Body, ChainFact, ChannelId, Command, EntityId, Entry, Hash, Receipt, Record,
-    Rejection, Transaction, TxHash,
+    Address, Authority, Body, ChainFact, ChannelId, Command, EntityId, Entry, Hash, Receipt, Record, Rejection,
+    Transaction, TxHash,
 };
 
 /// Most inputs executed in one turn, so that blocks and answers stay regular under load.

@@ -5,15 +5,16 @@
 //! the amount, toward the payee; **CH-3** only the grantor's transaction moves a grant; **CH-13** what people have is what arrived less what left;
 //! **DP-1**, **DP-4** an operation begins once, ends once, and restores only what the chain never did; **DP-5** what is held is released.
 
+use crate::abroad::Abroad;
 use crate::chain::{CHAIN_ID, Ledger as Chain, Slot};
 use std::collections::{BTreeMap, BTreeSet};
-use crate::abroad::Abroad;
 use std::sync::Arc;
 use xln_crypto::derive;
 use xln_machine::Server;
 use xln_machine::server::Input;
 use xln_types::{
-    Address, AssetId, Body, ChannelId, EntityId, Event, FactKind, HtlcKey, OperationId, Receipt, Rejection, Side, Transaction,
+    Address, AssetId, Body, ChannelId, EntityId, Event, FactKind, HtlcKey, OperationId, Receipt, Rejection, Side,
+    Transaction,
 };
 
 /// What the auditor knows of a line.
@@ -130,7 +131,9 @@ impl Auditor {
             FactKind::Withdrawn { entity, asset, amount, .. } if self.own.contains(&entity) => {
                 *self.inflow.entry(asset).or_default() -= number(amount);
             }
-            FactKind::CollateralAdded { channel, entity, asset, amount, .. } if self.abroad.ties.contains_key(&channel) => {
+            FactKind::CollateralAdded { channel, entity, asset, amount, .. }
+                if self.abroad.ties.contains_key(&channel) =>
+            {
                 if self.own.contains(&entity) {
                     *self.outside.entry(asset).or_default() += number(amount);
                 }
@@ -168,7 +171,8 @@ impl Auditor {
             }
             Event::HtlcEnded { channel, key, failure, .. } => {
                 let lock = self.locks.remove(&(*channel, *key));
-                let (asset, amount) = lock.ok_or_else(|| format!("HT-2: {key:?} ended twice, or never was: {channel}"))?;
+                let (asset, amount) =
+                    lock.ok_or_else(|| format!("HT-2: {key:?} ended twice, or never was: {channel}"))?;
                 let line = self.lines.entry((*channel, asset)).or_default();
                 line.held[index(key.side)] -= amount;
                 if failure.is_empty() {

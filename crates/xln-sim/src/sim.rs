@@ -2,10 +2,10 @@
 //!
 //! [`crate::phases`] has the beginning, the faults and the end; here is what goes on all the time.
 
-use crate::chain::SimChain;
 use crate::abroad::Abroad;
 use crate::abroad::sessions::Sessions;
 use crate::abroad::travel::{Talk, Traveller};
+use crate::chain::SimChain;
 use crate::clock::{Agenda, Clock, START_MS};
 use crate::dice::Dice;
 use crate::fault::Fault;
@@ -166,7 +166,18 @@ impl<'a> Sim<'a> {
         }
         let lives = self.nodes.iter().map(|node| node.lives).sum();
         let steps = trace.steps;
-        Report { ops: self.asked, accepted, refused, faults, digest: trace.digest(), steps, lives, compared, unspoken, across: [abroad.arrived, abroad.succeeded, abroad.failed] }
+        Report {
+            ops: self.asked,
+            accepted,
+            refused,
+            faults,
+            digest: trace.digest(),
+            steps,
+            lives,
+            compared,
+            unspoken,
+            across: [abroad.arrived, abroad.succeeded, abroad.failed],
+        }
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
@@ -270,7 +281,8 @@ impl<'a> Sim<'a> {
             let server = life.shared.server();
             let (talk, everyone, fees) = (&mut self.talk, &self.everyone, &self.fees);
             let (people, abroad) = (&node.people, &*node.abroad);
-            let asked = Traveller { number, workload, server: &server, people, abroad, everyone, talk, fees, now_s }.ask();
+            let asked =
+                Traveller { number, workload, server: &server, people, abroad, everyone, talk, fees, now_s }.ask();
             if let Some(asked) = asked {
                 return asked;
             }

@@ -343,7 +343,8 @@ impl Audit {
             }
         }
         for (entity, _) in self.homes.iter().filter(|(_, home)| **home == node) {
-            let owned: Vec<_> = server.channels().filter_map(|channel| Some((channel, channel.side_of(*entity)?))).collect();
+            let owned: Vec<_> =
+                server.channels().filter_map(|channel| Some((channel, channel.side_of(*entity)?))).collect();
             let mut sums: BTreeMap<AssetId, i128> = BTreeMap::new();
             for (channel, side) in owned {
                 for (asset, line) in &channel.book.lines {

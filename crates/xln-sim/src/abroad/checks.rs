@@ -63,7 +63,9 @@ impl Node {
         for (id, nonce) in &self.said.acknowledged {
             let head = known(id).map_or(0, |replica| replica.nonce);
             if head < *nonce {
-                return Err(format!("CH-15: the frame of nonce {nonce} was acknowledged, and the head is {head}: {id}"));
+                return Err(format!(
+                    "CH-15: the frame of nonce {nonce} was acknowledged, and the head is {head}: {id}"
+                ));
             }
         }
         Ok(())

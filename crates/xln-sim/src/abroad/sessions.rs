@@ -72,10 +72,15 @@ impl Sim<'_> {
     /// Sessions begin where nothing is in the way.
     pub(crate) fn connect(&mut self) {
         let now_ms = self.now_ms();
-        let down: Vec<(usize, usize)> = self.sessions.states.iter().filter_map(|(pair, state)| match state {
-            State::Down { until_ms } if *until_ms <= now_ms => Some(*pair),
-            _ => None,
-        }).collect();
+        let down: Vec<(usize, usize)> = self
+            .sessions
+            .states
+            .iter()
+            .filter_map(|(pair, state)| match state {
+                State::Down { until_ms } if *until_ms <= now_ms => Some(*pair),
+                _ => None,
+            })
+            .collect();
         for (one, other) in down {
             let alive = self.nodes[one].life.is_some() && self.nodes[other].life.is_some();
             if !alive || self.network.is_cut(one, other, now_ms) || self.network.is_cut(other, one, now_ms) {

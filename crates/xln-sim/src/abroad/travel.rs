@@ -12,8 +12,8 @@ use xln_machine::Server;
 use xln_machine::channel::{Channel, ChannelStatus};
 use xln_types::codec::Blob;
 use xln_types::tx::{
-    AcceptChannel, Allocate, AssetAmount, AssetPolicy, BatchPayment, BatchedPayment, DISPUTE_WINDOW_S_DEFAULT, Deallocate,
-    DirectPayment, OpenChannel, SetCredit, UpdateChannel,
+    AcceptChannel, Allocate, AssetAmount, AssetPolicy, BatchPayment, BatchedPayment, DISPUTE_WINDOW_S_DEFAULT,
+    Deallocate, DirectPayment, OpenChannel, SetCredit, UpdateChannel,
 };
 use xln_types::{Address, Amount, AssetId, Board, Body, Command, EntityId, Hash, Side};
 

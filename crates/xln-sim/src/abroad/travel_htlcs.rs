@@ -44,7 +44,9 @@ impl Traveller<'_> {
         for own in self.own() {
             let theirs = own.channel.book.htlcs.iter();
             let theirs = theirs.filter(|(key, it)| key.side != own.side && it.onion.0.is_empty());
-            found.extend(theirs.filter(|(_, it)| self.now_s + 120 < it.expires_at_s).map(|(key, it)| (own, *key, it.hashlock)));
+            found.extend(
+                theirs.filter(|(_, it)| self.now_s + 120 < it.expires_at_s).map(|(key, it)| (own, *key, it.hashlock)),
+            );
         }
         if found.is_empty() { None } else { Some(self.workload.dice.pick(&found)) }
     }

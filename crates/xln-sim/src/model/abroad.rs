@@ -110,7 +110,8 @@ impl Ledger {
             // What an allocation begins with the event says.
             let progress = Progress::Waiting;
             let (owner, peer, counter, sent) = (from, ELSEWHERE, 0, None);
-            let begun = Operation { kind, progress, owner, peer, asset, amount: number, until_s, opening, counter, sent };
+            let begun =
+                Operation { kind, progress, owner, peer, asset, amount: number, until_s, opening, counter, sent };
             self.put_operation(id, Some(begun));
             self.crossing.insert(id, channel);
         }
@@ -167,7 +168,8 @@ impl Ledger {
             return Ok(());
         };
         let left_is_one = self.people[one].id == left;
-        let (payer, payee) = if left_is_one == (key.side == xln_types::Side::Left) { (one, other) } else { (other, one) };
+        let (payer, payee) =
+            if left_is_one == (key.side == xln_types::Side::Left) { (one, other) } else { (other, one) };
         let number = signed(sum);
         self.account_mut(payer, payee)?.lines[asset].held[side(payer, payee)] += number;
         self.locks.insert((channel, key), (payer, payee, asset, number));

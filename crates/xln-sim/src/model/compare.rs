@@ -40,7 +40,12 @@ fn check(server: &Server, ledger: &Ledger) -> Result<(), String> {
             same("CH-13", || format!("owed, granted, net: asset {asset} of {who}"), kept, sums)?;
         }
     }
-    same("CH-11", || "channels".to_owned(), server.channels().filter(|channel| channel.replica.is_none()).count(), ledger.accounts().len())?;
+    same(
+        "CH-11",
+        || "channels".to_owned(),
+        server.channels().filter(|channel| channel.replica.is_none()).count(),
+        ledger.accounts().len(),
+    )?;
     for (pair, account) in ledger.accounts() {
         account_agrees(server, ledger, *pair, account)?;
     }

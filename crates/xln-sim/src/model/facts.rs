@@ -108,11 +108,10 @@ impl Ledger {
         };
         let kind = if into.is_some() { Kind::Allocate } else { Kind::Withdraw };
         let is_it = |it: &Operation| {
-            let same_channel =
-                into.is_none_or(|channel| match self.crossing.get(&operation) {
-                    Some(crossed) => *crossed == channel,
-                    None => self.pairs.get(&channel).is_some_and(|pair| *pair == pair_of(it)),
-                });
+            let same_channel = into.is_none_or(|channel| match self.crossing.get(&operation) {
+                Some(crossed) => *crossed == channel,
+                None => self.pairs.get(&channel).is_some_and(|pair| *pair == pair_of(it)),
+            });
             (it.kind, it.owner, it.asset, it.amount) == (kind, who, known, number) && same_channel
         };
         let it = self.operations().get(&operation).copied().filter(is_it);

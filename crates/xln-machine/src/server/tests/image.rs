@@ -4,7 +4,7 @@
 //! (**CH-13**).
 
 use crate::arena::Handle;
-use crate::channel::book::Terms;
+use crate::channel::terms::Terms;
 use crate::channel::{Channel, Line};
 use crate::depositary::{Operation, OperationKind};
 use crate::entity::{Entity, EntityRecord};
