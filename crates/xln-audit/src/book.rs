@@ -5,6 +5,7 @@
 //! forbids it, and then has changed nothing.
 
 use crate::agreed::{Settlement, Terms};
+use crate::memory::Promise;
 use crate::records::Line;
 use crate::rules::{Doubt, changed, doubt, moved, out_of_range, require, signed};
 use std::collections::BTreeMap;
@@ -344,14 +345,20 @@ impl Book {
         xln_crypto::keccak256(&bytes)
     }
 
-    /// DP-2: what a side would owe in an asset beyond what `booked` says, if all that it locked came to pass.
-    pub(crate) fn exposure(&self, booked: &Book, asset: AssetId, side: Side) -> u128 {
-        let line = self.lines.get(&asset).copied().unwrap_or_default();
-        let held = i128::try_from(line.held(side).0).unwrap_or(i128::MAX);
-        let owed = |share: i128| if share < 0 { share.unsigned_abs() } else { 0 };
-        let worst = owed(line.share(side).unwrap_or(0).saturating_sub(held));
-        let now = booked.lines.get(&asset).copied().unwrap_or_default();
-        worst.saturating_sub(owed(now.share(side).unwrap_or(0)))
+    /// DP-2: what a side would owe and grant in an asset beyond what `booked` says, if all that it locked came to pass. What `booked` has
+    /// locked counts until it is free there too: until then the other side may claim it (CH-8).
+    pub(crate) fn promise(&self, booked: &Book, asset: AssetId, side: Side) -> Promise {
+        let of = |book: &Book| book.lines.get(&asset).copied().unwrap_or_default();
+        let owed = |line: &Line, held: Amount| {
+            let held = i128::try_from(held.0).unwrap_or(i128::MAX);
+            line.share(side).unwrap_or(0).saturating_sub(held).min(0).unsigned_abs()
+        };
+        let worst = |line: &Line| owed(line, line.held(side));
+        let (then, now) = (of(self), of(booked));
+        Promise {
+            owed: worst(&then).max(worst(&now)).saturating_sub(owed(&now, Amount::ZERO)),
+            granted: then.granted(side).minus_or_zero(now.granted(side)).0,
+        }
     }
 }
 

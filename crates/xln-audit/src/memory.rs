@@ -74,6 +74,28 @@ pub(crate) struct Memory {
 /// An HTLC in some channel.
 pub(crate) type Lock = (ChannelId, HtlcKey);
 
+/// What an entity would owe and grant in an asset beyond what its books say, if all that is under way came to pass (DP-2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Promise {
+    pub(crate) owed: u128,
+    pub(crate) granted: u128,
+}
+
+impl Promise {
+    pub(crate) fn plus(self, more: Promise) -> Promise {
+        let (owed, granted) = (self.owed.saturating_add(more.owed), self.granted.saturating_add(more.granted));
+        Promise { owed, granted }
+    }
+
+    pub(crate) fn minus(self, less: Promise) -> Promise {
+        let (owed, granted) = (self.owed.saturating_sub(less.owed), self.granted.saturating_sub(less.granted));
+        Promise { owed, granted }
+    }
+}
+
+/// What one channel's sides promise.
+pub(crate) type Promises = Vec<(EntityId, AssetId, Promise)>;
+
 /// For whom someone here locked an HTLC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -93,7 +115,7 @@ pub(crate) struct Step {
     pub(crate) outgoing: BTreeMap<Lock, Option<(u64, Source)>>,
     /// True: to be taken back at its expiry; false: that was tried, or it is over.
     pub(crate) expiries: BTreeMap<(u64, Lock), bool>,
-    pub(crate) exposures: BTreeMap<ChannelId, Vec<(EntityId, AssetId, u128)>>,
+    pub(crate) promises: BTreeMap<ChannelId, Promises>,
 }
 
 /// All channels', and what is sorted by time.
@@ -105,9 +127,9 @@ pub(crate) struct Memories {
     pub(crate) outgoing: BTreeMap<Lock, (u64, Source)>,
     /// By when they expire (HT-2).
     pub(crate) expiries: BTreeSet<(u64, Lock)>,
-    /// DP-2: what each would owe beyond what its books say, by channel and in all.
-    pub(crate) exposures: BTreeMap<ChannelId, Vec<(EntityId, AssetId, u128)>>,
-    pub(crate) exposed: BTreeMap<(EntityId, AssetId), u128>,
+    /// DP-2: by channel, and in all.
+    pub(crate) promises: BTreeMap<ChannelId, Promises>,
+    pub(crate) promised: BTreeMap<(EntityId, AssetId), Promise>,
 }
 
 impl Memory {
@@ -168,15 +190,15 @@ impl Memories {
                 self.expiries.remove(&expiry);
             }
         }
-        for (channel, after) in step.exposures {
+        for (channel, after) in step.promises {
             for (entity, asset, more) in &after {
-                let sum = self.exposed.entry((*entity, *asset)).or_default();
-                *sum = sum.saturating_add(*more);
+                let sum = self.promised.entry((*entity, *asset)).or_default();
+                *sum = sum.plus(*more);
             }
-            let before = self.exposures.insert(channel, after).unwrap_or_default();
-            for (entity, asset, more) in before {
-                let sum = self.exposed.entry((entity, asset)).or_default();
-                *sum = sum.saturating_sub(more);
+            let before = self.promises.insert(channel, after).unwrap_or_default();
+            for (entity, asset, less) in before {
+                let sum = self.promised.entry((entity, asset)).or_default();
+                *sum = sum.minus(less);
             }
         }
     }

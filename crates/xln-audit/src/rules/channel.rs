@@ -45,12 +45,7 @@ impl Shadow<'_> {
         let unique = self.is_unique(grant.asset) && grant.amount != Amount::ZERO;
         require(!unique, "N-4", "no credit in a unique asset", || grant.amount.to_string())?;
         let mut line = self.line(head, grant.asset)?;
-        let grantor = head.entity(side);
-        let (before, policy) = (line.granted(side), self.policy(grantor, grant.asset));
-        let others = self.reserve(grantor, grant.asset)?.granted.minus_or_zero(before);
-        let most = policy.grant_max.min(policy.grant_total_max.minus_or_zero(others));
-        let bound = grant.amount <= before || grant.amount <= most;
-        require(bound, "DP-2", &format!("a grant of at most {most}"), || grant.amount.to_string())?;
+        self.grants_within(head.entity(side), grant.asset, line.granted(side), grant.amount)?;
         match side {
             Side::Left => line.granted_by_left = grant.amount,
             Side::Right => line.granted_by_right = grant.amount,

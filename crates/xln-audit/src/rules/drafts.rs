@@ -1,7 +1,7 @@
 //! The hub's own side of channels with other nodes: transactions are drafted, frames close over them, and what no longer fits drops.
 //!
 //! **CH-6** (a frame's hash binds all of it), **CH-7** (its nonce is above all that were signed), **CH-8** (what stands alone is never stacked),
-//! **CH-9** (turns), **CH-12** (facts), **HT-2**, **HT-6** (when something may be proposed), **DP-2** (what it would come to).
+//! **CH-9** (turns), **CH-12** (facts), **DP-5** (lapses), **HT-2**, **HT-6** (when something may be proposed).
 
 use super::{Doubt, Shadow, doubt, require};
 use crate::agreed::{Replica, Terms};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use xln_types::frame::{CollateralChange, FRAME_TXS_MAX};
 use xln_types::htlc::HTLC_EXPIRY_S_MAX;
 use xln_types::path::StorageType;
-use xln_types::{AssetId, ChannelId, ChannelProof, EntityId, Frame, FrameTx, Hash, HtlcKey, Path, Side};
+use xln_types::{AssetId, Balance, ChannelId, ChannelProof, FactPosition, Frame, FrameTx, Hash, HtlcKey, Path, Side};
 
 /// Most frames that wait for an acknowledgement (CH-8).
 const STACK_FRAMES_MAX: usize = 32;
@@ -123,36 +123,6 @@ impl Shadow<'_> {
         self.recount(head)
     }
 
-    /// DP-2: what both sides would owe more, if all that is locked, stacked and drafted came to pass.
-    pub(super) fn recount(&mut self, head: &Head) -> Result<(), Doubt> {
-        let (book, tip) = (self.book(head)?, self.tip(head)?);
-        let mut exposures = Vec::new();
-        for asset in tip.lines.keys() {
-            for side in [Side::Left, Side::Right] {
-                let more = tip.exposure(&book, *asset, side);
-                if more != 0 {
-                    exposures.push((head.entity(side), *asset, more));
-                }
-            }
-        }
-        self.step.exposures.insert(head.id, exposures);
-        Ok(())
-    }
-
-    /// What an entity would owe in an asset beyond what its books say.
-    pub(super) fn exposed(&self, entity: EntityId, asset: AssetId) -> u128 {
-        let of = |exposures: &Vec<(EntityId, AssetId, u128)>| {
-            let own = exposures.iter().filter(|(who, what, _)| (*who, *what) == (entity, asset));
-            own.fold(0_u128, |sum, (_, _, more)| sum.saturating_add(*more))
-        };
-        let mut sum = self.held.memories.exposed.get(&(entity, asset)).copied().unwrap_or(0);
-        for (channel, after) in &self.step.exposures {
-            sum = sum.saturating_add(of(after));
-            sum = sum.saturating_sub(self.held.memories.exposures.get(channel).map_or(0, of));
-        }
-        sum
-    }
-
     /// HT-2, HT-6: whether `me` may propose something now, on this book.
     fn may_propose(&self, me: Side, book: &Book, tx: &FrameTx) -> Result<(), Doubt> {
         match tx {
@@ -187,6 +157,10 @@ impl Shadow<'_> {
         let is_end = matches!(tx, FrameTx::HtlcFulfill { .. } | FrameTx::HtlcCancel { .. });
         let room = is_end || memory.drafts.len() < DRAFT_TXS_MAX;
         require(room, "CH-8", &format!("at most {DRAFT_TXS_MAX} drafts"), || "one more".to_owned())?;
+        // Whatever came before the opening would be refused, and left never gives it up.
+        let first = replica.height == 0 && memory.stack.is_empty() && memory.drafts.is_empty();
+        let opened = !first || matches!(tx, FrameTx::Open { .. });
+        require(opened, "CH-11", "the opening first", || "another transaction".to_owned())?;
         let mut tip = self.tip(&head)?;
         self.may_propose(memory.me, &tip, &tx)?;
         tip.step(memory.me, &tx)?;
@@ -251,8 +225,8 @@ impl Shadow<'_> {
             if memory.drafts.iter().any(timed) {
                 let base = memory.top.clone().map_or_else(|| self.book(&head), Ok)?;
                 self.rebase(&mut memory, &base);
-                // What was never signed drops at once.
-                let dropped = memory.ripe(1).into_iter();
+                // What was never signed drops at once, and what the head's nonce has released already (CH-8).
+                let dropped = memory.ripe(replica.nonce.max(1)).into_iter();
                 self.todo.extend(dropped.map(|outcome| super::htlcs::Todo::Outcome(channel, outcome)));
             }
             while self.may_close(&memory, &replica) {
@@ -315,21 +289,34 @@ impl Shadow<'_> {
     }
 
     /// CH-12: the first fact told that stands in no frame and whose asset is listed is proposed by the side whose reserve it came from, a
-    /// settlement by left. One that doesn't fit waits.
-    pub(super) fn draft_facts(&mut self, head: &Head) -> Result<(), Doubt> {
-        let (book, memory) = (self.book(head)?, self.need_memory(head.id)?);
+    /// settlement by left; where none waits, that a settlement has lapsed by the side that asked for it. One at a time: one that doesn't fit waits.
+    pub(super) fn draft_facts(&mut self, channel: ChannelId) -> Result<(), Doubt> {
+        let head = self.head(channel)?;
+        let (book, memory) = (self.book(&head)?, self.need_memory(channel)?);
         let next = memory.facts.iter().find(|tx| is_listed(&book, tx)).cloned();
-        let Some(FrameTx::Fact { change, .. }) = &next else { return Ok(()) };
-        let proposer = match change {
-            CollateralChange::Added { side, .. } => *side,
-            CollateralChange::Settled { .. } | CollateralChange::Lapsed { .. } => Side::Left,
+        let proposer = match &next {
+            Some(FrameTx::Fact { change: CollateralChange::Added { side, .. }, .. }) => *side,
+            Some(_) => Side::Left,
+            None => memory.me,
         };
+        let tx = next.or_else(|| self.lapse_due(&book, memory.me));
         let stacked = memory.stack.iter().flat_map(|proposed| proposed.drafts.iter());
-        let known = stacked.chain(&memory.drafts).any(|draft| Some(&draft.tx) == next.as_ref());
-        if let Some(tx) = next.filter(|_| proposer == memory.me && !known) {
-            let _ = self.draft(head.id, tx, false);
+        let under_way = stacked.chain(&memory.drafts).any(|draft| matches!(draft.tx, FrameTx::Fact { .. }));
+        if let Some(tx) = tx.filter(|_| proposer == memory.me && !under_way) {
+            let _ = self.draft(channel, tx, false);
         }
         Ok(())
+    }
+
+    /// DP-5: a deep block is past the validity of the settlement that `me` asked for: its holds are given back by a frame.
+    fn lapse_due(&self, book: &Book, me: Side) -> Option<FrameTx> {
+        let begun = book.terms.settlement.first()?;
+        let mine = begun.diffs.iter().all(|diff| me.pick(diff.right, diff.left) == Balance::ZERO);
+        let (server, first) = (self.server(), begun.diffs.first()?);
+        let FactPosition { block, block_hash, .. } = server.cursor;
+        let change = CollateralChange::Lapsed { counter: begun.counter };
+        let tx = FrameTx::Fact { block, block_hash, log_index: u64::MAX, asset: first.asset, change };
+        Some(tx).filter(|_| mine && begun.valid_until_s < server.chain_time_s)
     }
 }
 

@@ -4,6 +4,7 @@
 //! the facts tell: collateral added to an unknown channel is *elsewhere*; what an uncreated entity takes out beyond what waited
 //! for it can only have come back from there.
 
+use super::htlcs::Todo;
 use super::{Doubt, Shadow, changed, doubt, moved, require, signed};
 use crate::holdings::Flow;
 use crate::records::{ALLOCATE, DEPOSIT, Held, Line, Operation, Reserve, SETTLE, ServerRecord, WITHDRAW};
@@ -59,7 +60,8 @@ impl Shadow<'_> {
             FactKind::CollateralAdded { channel, entity, side, asset, amount, operation } => {
                 self.departure(entity, asset, amount, operation, channel)?;
                 if self.memory(channel).is_some() {
-                    return self.tell(fact.at, channel, asset, CollateralChange::Added { side, amount });
+                    self.tell(fact.at, channel, asset, CollateralChange::Added { side, amount });
+                    return Ok(());
                 }
                 self.collateral_added(channel, side, asset, amount)
             }
@@ -70,7 +72,9 @@ impl Shadow<'_> {
             FactKind::Reverted { operation } => {
                 let known = self.operation_by_id(operation);
                 let known = known.ok_or_else(|| doubt("DP-4", "an operation under way", operation.to_string()))?;
-                self.fail(&known)
+                // DP-5: both signatures on a settlement between nodes are in the world: until it ends, anyone may have it mined.
+                let elsewhere = known.kind == SETTLE && self.memory(known.channel).is_some();
+                if elsewhere { Ok(()) } else { self.fail(&known) }
             }
             FactKind::DeepReorg { .. } => {
                 let record = ServerRecord { halted: 1, ..self.server() };
@@ -211,7 +215,8 @@ impl Shadow<'_> {
             self.put_reserve(owner, asset, Reserve { free, allocated, ..reserve })?;
         }
         if between_nodes {
-            return self.tell(at, channel, asset, CollateralChange::Settled { counter, left, right });
+            self.tell(at, channel, asset, CollateralChange::Settled { counter, left, right });
+            return Ok(());
         }
         let line = self.line(&head, asset)?;
         let taken = left.0.checked_add(right.0).ok_or_else(super::out_of_range)?;
@@ -229,36 +234,25 @@ impl Shadow<'_> {
                 self.fail(&operation)?;
             }
         }
-        self.take_back(time_s)?;
-        self.end_invoices(time_s);
+        self.todo.push_back(Todo::Deep(time_s));
         Ok(())
     }
 
     /// CH-12: in a channel with another node what the chain did counts once it stands in a frame.
-    fn tell(
-        &mut self,
-        at: FactPosition,
-        channel: ChannelId,
-        asset: AssetId,
-        change: CollateralChange,
-    ) -> Result<(), Doubt> {
-        let (head, mut memory) = (self.head(channel)?, self.need_memory(channel)?);
-        let room = memory.facts.len() < FACTS_MAX;
-        require(room, "CH-12", &format!("at most {FACTS_MAX} facts that wait"), || "one more".to_owned())?;
+    fn tell(&mut self, at: FactPosition, channel: ChannelId, asset: AssetId, change: CollateralChange) {
         let FactPosition { block, block_hash, log_index, .. } = at;
-        memory.facts.push(FrameTx::Fact { block, block_hash, log_index, asset, change });
+        self.todo.push_back(Todo::Told(channel, FrameTx::Fact { block, block_hash, log_index, asset, change }));
         self.note_flow(asset, Flow::Told(told(&change)));
-        let replica = self.replica(&head)?;
-        self.keep(&head, memory, replica)?;
-        self.draft_facts(&head)
     }
 
-    /// DP-5: a settlement that was agreed and not mined in time gives its holds back by a frame.
-    pub(super) fn draft_lapse(&mut self, operation: &Operation) {
-        let FactPosition { block, block_hash, .. } = self.server().cursor;
-        let change = CollateralChange::Lapsed { counter: operation.counter };
-        let tx = FrameTx::Fact { block, block_hash, log_index: u64::MAX, asset: operation.asset, change };
-        // One whose frame was never agreed holds nothing.
-        let _ = self.draft(operation.channel, tx, false);
+    /// It waits for its frame, if there is room: what the chain did is so whatever becomes of the channel (DP-3).
+    pub(super) fn told_of(&mut self, channel: ChannelId, fact: FrameTx) -> Result<(), Doubt> {
+        let (head, mut memory) = (self.head(channel)?, self.need_memory(channel)?);
+        if memory.facts.len() < FACTS_MAX {
+            memory.facts.push(fact);
+        }
+        let replica = self.replica(&head)?;
+        self.keep(&head, memory, replica)?;
+        self.draft_facts(channel)
     }
 }

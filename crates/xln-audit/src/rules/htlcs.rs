@@ -16,13 +16,19 @@ const EXPIRED_HTLCS_MAX: usize = 1024;
 /// What follows from what was done, in its order.
 #[derive(Clone, Debug)]
 pub(super) enum Todo {
+    /// A block of this time is deep.
+    Deep(u64),
+    /// The chain did this to a channel with another node.
+    Told(ChannelId, FrameTx),
+    /// A settlement of this channel may have lapsed.
+    Lapses(ChannelId),
     /// Something became final, or was released.
     Outcome(ChannelId, Outcome),
     /// An HTLC is final for a receiver who is here.
     Arrived(ChannelId, HtlcKey),
     /// An HTLC of someone here was claimed.
     Claimed(ChannelId, HtlcKey, Hash),
-    /// An HTLC of someone here was given back. No failure: only replay knows which.
+    /// An HTLC of someone here was given back, or never came to be: the failure as its payer sees it. None: only replay knows which.
     Returned(ChannelId, HtlcKey, Option<Failure>),
 }
 
@@ -31,6 +37,12 @@ impl Shadow<'_> {
     pub(super) fn work_off(&mut self) -> Result<(), Doubt> {
         while let Some(todo) = self.todo.pop_front() {
             match todo {
+                Todo::Deep(deep_s) => {
+                    self.take_back(deep_s)?;
+                    self.end_invoices(deep_s);
+                }
+                Todo::Told(channel, fact) => self.told_of(channel, fact)?,
+                Todo::Lapses(channel) => self.draft_facts(channel)?,
                 Todo::Outcome(channel, outcome) => self.outcome(channel, outcome)?,
                 Todo::Arrived(channel, key) => self.lock_arrived(channel, key)?,
                 Todo::Claimed(channel, key, preimage) => self.claimed(channel, key, preimage)?,
@@ -46,7 +58,9 @@ impl Shadow<'_> {
         match outcome {
             Outcome::Locked(key) => self.todo.push_back(Todo::Arrived(channel, key)),
             Outcome::Claimed(key, preimage) => self.todo.push_back(Todo::Claimed(channel, key, preimage)),
-            Outcome::Returned(key, failure) => self.todo.push_back(Todo::Returned(channel, key, failure)),
+            Outcome::Returned(key, failure) => {
+                self.todo.push_back(Todo::Returned(channel, key, failure.map(Failure::upstream)));
+            }
             Outcome::Acknowledged(FrameTx::Open { .. }) => self.accepted(head)?,
             Outcome::Acknowledged(FrameTx::HtlcFulfill { id, preimage }) => {
                 self.invoice_paid(own, lock_of(&preimage));
@@ -64,12 +78,18 @@ impl Shadow<'_> {
                     self.end(&operation, false)?;
                 }
             }
+            // CH-9: the other side's opening came first, and what this one grants follows it, as far as there is room.
+            Outcome::Dropped(FrameTx::Open { grants, .. }) => {
+                for grant in grants {
+                    let _ = self.draft(channel, FrameTx::Credit { asset: grant.asset, granted: grant.amount }, false);
+                }
+            }
             Outcome::Acknowledged(_) | Outcome::Dropped(_) => {}
         }
         Ok(())
     }
 
-    /// CH-1, DP-2: the payer can pay that over this channel, whatever of it is already locked, stacked or drafted.
+    /// CH-1, CH-11, DP-2: the payer can pay that over this channel, whatever of it is already locked, stacked or drafted.
     pub(super) fn payable(
         &self,
         payer: EntityId,
@@ -77,6 +97,7 @@ impl Shadow<'_> {
         asset: AssetId,
         amount: Amount,
     ) -> Result<(), Doubt> {
+        self.require_open(head)?;
         let line = self.tip(head)?.listed(asset)?;
         let out = line.out(side).ok_or_else(super::out_of_range)?;
         require(amount.0 <= out, "CH-1", &format!("at most out = {out}"), || amount.to_string())?;
@@ -138,7 +159,7 @@ impl Shadow<'_> {
         let head = self.head(channel)?;
         self.step_book(&head, by, &tx)?;
         self.forget_forward((channel, key));
-        self.todo.push_back(Todo::Returned(channel, key, failure));
+        self.todo.push_back(Todo::Returned(channel, key, failure.map(Failure::upstream)));
         Ok(())
     }
 

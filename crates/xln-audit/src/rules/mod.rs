@@ -4,7 +4,7 @@
 //! [`Shadow`] is the records as they should be after the entry, laid over what is held. [`Shadow::foresee`] routes the entry;
 //! `transaction`, `payment`, `channel`, `reserve`, `fact` and `command` each know one subject, `refusal` what may be refused. Channels with
 //! other nodes: `openings` how they begin, `drafts` the hub's own side of frames, `peers` the other's, `htlcs` and `routes` what is locked by
-//! hash and what follows of it.
+//! hash and what follows of it, `promises` what all that counts until it comes to pass.
 
 mod channel;
 mod command;
@@ -14,6 +14,7 @@ mod htlcs;
 mod openings;
 mod payment;
 mod peers;
+mod promises;
 mod refusal;
 mod reserve;
 mod routes;
@@ -244,7 +245,7 @@ impl<'h> Shadow<'h> {
         }
         let path = self.line_path(head, asset)?;
         self.put(path, Held::Line(after));
-        Ok(())
+        self.recount_beside(head, &after)
     }
 
     /// The channel of two entities, and on which side the first stands.

@@ -9,7 +9,7 @@ use crate::records::{CHANNEL_OPEN, SignerRecord};
 use xln_crypto::{derive, secp};
 use xln_types::Amount;
 use xln_types::codec::Blob;
-use xln_types::tx::{AcceptChannel, AssetAmount, Deallocate, OpenChannel, SettleDiff};
+use xln_types::tx::{AcceptChannel, AssetAmount, CHANNEL_ASSETS_MAX, Deallocate, OpenChannel, SettleDiff};
 use xln_types::{AssetId, Balance, Board, ChannelProof, EntityId, Frame, FrameTx, Path, Side, SignerId, Transaction};
 
 impl Shadow<'_> {
@@ -29,7 +29,10 @@ impl Shadow<'_> {
         let apart = node != self.held.hub && member != SignerId::ZERO;
         require(apart, "N-5", "another node, and a signer", || node.to_string())?;
         let signer = Path::signer(member);
-        if self.get(&signer).is_none() {
+        let known = self.get(&signer).and_then(Held::signer);
+        let ours = known.is_some_and(|known| known.hosted == 1);
+        require(!ours, "N-5", "a signer whose key isn't held here", || member.to_string())?;
+        if known.is_none() {
             let record = SignerRecord {
                 id: member,
                 public_key: public_key.clone(),
@@ -147,6 +150,12 @@ impl Shadow<'_> {
     pub(super) fn accept_offer(&mut self, head: &Head, body: &AcceptChannel) -> Result<(), Doubt> {
         let mut memory = self.need_memory(head.id)?;
         let offer = memory.offered.take().ok_or_else(|| doubt("CH-11", "an offer that waits", "none"))?;
+        let listed = match offer.0.txs.as_slice() {
+            [FrameTx::Open { grants, .. }] => grants.len(),
+            _ => 0,
+        };
+        let room = listed.saturating_add(body.grants.len()) <= CHANNEL_ASSETS_MAX;
+        require(room, "CH-12", &format!("at most {CHANNEL_ASSETS_MAX} assets"), || listed.to_string())?;
         for grant in &body.grants {
             self.may_grant(head, memory.me, grant)?;
         }
@@ -164,12 +173,8 @@ impl Shadow<'_> {
         self.require_asset(grant.asset)?;
         let unique = self.is_unique(grant.asset) && grant.amount != Amount::ZERO;
         require(!unique, "N-4", "no credit in a unique asset", || grant.amount.to_string())?;
-        let (grantor, before) = (head.entity(side), self.line(head, grant.asset)?.granted(side));
-        let policy = self.policy(grantor, grant.asset);
-        let others = self.reserve(grantor, grant.asset)?.granted.minus_or_zero(before);
-        let most = policy.grant_max.min(policy.grant_total_max.minus_or_zero(others));
-        let bound = grant.amount <= before || grant.amount <= most;
-        require(bound, "DP-2", &format!("a grant of at most {most}"), || grant.amount.to_string())
+        let line = self.tip(head)?.lines.get(&grant.asset).copied().unwrap_or_default();
+        self.grants_within(head.entity(side), grant.asset, line.granted(side), grant.amount)
     }
 
     /// CH-11: the opening is the first frame; every asset that it names is listed by a grant, if only of 0.

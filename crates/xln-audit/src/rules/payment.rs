@@ -69,7 +69,6 @@ impl Shadow<'_> {
         body: &BatchPayment,
     ) -> Result<(), Doubt> {
         let head = self.head(channel)?;
-        self.require_open(&head)?;
         let batch = xln_crypto::derive::tx_hash(self.held.genesis.chain_id, self.held.hub, tx);
         let mut whole = Amount::ZERO;
         for payment in &body.payments {
@@ -104,9 +103,7 @@ impl Shadow<'_> {
         let offdelta = moved(line.offdelta, side.pick(step.saturating_neg(), step))?;
         let payments = line.payments.saturating_add(1);
         let volume = Amount(line.volume.0.saturating_add(amount.0));
-        self.put_line(&head, asset, Line { offdelta, payments, volume, ..line })?;
-        // What is locked beside it may now come to a debt.
-        if self.held.memories.exposures.contains_key(&channel) { self.recount(&head) } else { Ok(()) }
+        self.put_line(&head, asset, Line { offdelta, payments, volume, ..line })
     }
 
     /// A payment to another node's entity waits for the turn's frame.
@@ -118,7 +115,6 @@ impl Shadow<'_> {
         body: &DirectPayment,
     ) -> Result<(), Doubt> {
         let head = self.head(channel)?;
-        self.require_open(&head)?;
         self.payable(from, (&head, side), body.asset, body.amount)?;
         let (asset, amount, memo) = (body.asset, body.amount, body.memo.clone());
         self.draft(channel, FrameTx::Pay { asset, amount, payment, memo }, false)

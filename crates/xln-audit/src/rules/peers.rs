@@ -1,13 +1,14 @@
 //! What another node said, taken: its frames and acknowledgements. **CH-5**, **CH-6** (replayed here, hash by hash), **CH-7** (who signed, over what,
 //! and with which nonce), **CH-8** (what becomes final or released), **CH-9** (heights and crossings), **CH-12** (facts as they were told), **DP-5**.
 
+use super::drafts::is_listed;
 use super::htlcs::Todo;
 use super::{Doubt, Shadow, doubt, require};
 use crate::agreed::Replica;
 use crate::book::Book;
 use crate::holdings::Flow;
 use crate::memory::{Draft, Memory, Outcome};
-use crate::records::{Head, OPERATION_PENDING, OPERATION_WAITING, Operation, SETTLE};
+use crate::records::{CHANNEL_PENDING, Head, OPERATION_PENDING, OPERATION_WAITING, Operation, SETTLE};
 use std::sync::Arc;
 use xln_crypto::evidence::proof_digest;
 use xln_crypto::{SignatureError, secp};
@@ -135,7 +136,17 @@ impl Shadow<'_> {
             memory.yields_since_ms = Some(self.now_ms);
             return self.keep(head, memory, replica);
         }
-        self.take(head, frame, proof)
+        self.take(head, frame, proof)?;
+        // CH-9: openings crossed. Each side wanted the channel, so each has the other's consent.
+        let opened = self.head(head.id)?;
+        if opened.status == CHANNEL_PENDING && opened.accepted == 0 {
+            self.accepted(opened)?;
+        }
+        // HT-2: what was passed on of what its payer took back ends by itself: nothing of it is owed upstream any more.
+        for key in taken_back(frame) {
+            self.forget_forward((head.id, key));
+        }
+        Ok(())
     }
 
     /// A frame of the other side's becomes the head.
@@ -152,6 +163,11 @@ impl Shadow<'_> {
         self.told(&frame.txs);
         forget_facts(&mut memory, &book);
         self.rebase(&mut memory, &book);
+        // HT-3: what its payer took back before it was final never becomes final.
+        let never =
+            |outcome: &Outcome| taken_back(frame).any(|key| matches!(outcome, Outcome::Locked(own) if *own == key));
+        memory.waiting.retain(|(_, outcome)| !never(outcome));
+        let outcomes = outcomes.into_iter().filter(|outcome| !never(outcome));
         let mut now = Vec::new();
         for outcome in outcomes {
             // CH-8: a preimage is knowledge, and used at once.
@@ -218,12 +234,13 @@ impl Shadow<'_> {
                 let server = self.server();
                 let begun = book.terms.settlement.first().filter(|begun| begun.counter == *counter);
                 let over = begun.is_some_and(|begun| begun.valid_until_s < server.chain_time_s);
-                let told = !memory.facts.iter().any(|fact| super::drafts::is_listed(book, fact));
+                let told = !memory.facts.iter().any(|fact| is_listed(book, fact));
                 let deep = over && told && *block <= server.cursor.block;
                 require(deep, "CH-12", "a deep block past the settlement's validity", || counter.to_string())
             }
             FrameTx::Fact { .. } => {
-                let next = memory.facts.iter().find(|fact| super::drafts::is_listed(book, fact));
+                // The next one after what this frame has brought so far.
+                let next = memory.facts.iter().find(|fact| is_behind(book, fact) && is_listed(book, fact));
                 require(next == Some(tx), "CH-12", &format!("the next fact told: {next:?}"), || format!("{tx:?}"))
             }
             _ => Ok(()),
@@ -280,7 +297,7 @@ impl Shadow<'_> {
         self.put_book(head, book)?;
         self.keep(head, memory, replica)?;
         self.recount(head)?;
-        self.draft_facts(head)?;
+        self.draft_facts(head.id)?;
         self.todo.extend(outcomes.into_iter().map(|outcome| Todo::Outcome(head.id, outcome)));
         Ok(())
     }
@@ -310,6 +327,14 @@ fn covers(book: &Book, proof: &ChannelProof) -> Result<(), Doubt> {
     require(same, "CH-7", &format!("a window of {window} s"), || proof.dispute_window_s.to_string())
 }
 
+/// HT-2: the HTLCs of its proposer's own that a frame takes back.
+fn taken_back(frame: &Frame) -> impl Iterator<Item = HtlcKey> {
+    frame.txs.iter().filter_map(|tx| match tx {
+        FrameTx::HtlcCancel { key, .. } if key.side == frame.by => Some(*key),
+        _ => None,
+    })
+}
+
 /// CH-9: right gives up its stack, puts its transactions back in order, and owes a frame.
 fn give_up(memory: &mut Memory, signed_nonce: u64) {
     (memory.top, memory.tip) = (None, None);
@@ -327,11 +352,13 @@ fn give_up(memory: &mut Memory, signed_nonce: u64) {
 
 /// CH-12: what stands in the head waits no more.
 fn forget_facts(memory: &mut Memory, book: &Book) {
+    memory.facts.retain(|fact| is_behind(book, fact) || !is_listed(book, fact));
+}
+
+/// CH-12: whether a fact lies behind the last one in this book.
+fn is_behind(book: &Book, tx: &FrameTx) -> bool {
     let last = (book.terms.fact_block, book.terms.fact_log_index);
-    memory.facts.retain(|fact| match fact {
-        FrameTx::Fact { block, log_index, .. } => last < (*block, *log_index) || !super::drafts::is_listed(book, fact),
-        _ => false,
-    });
+    matches!(tx, FrameTx::Fact { block, log_index, .. } if last < (*block, *log_index))
 }
 
 /// What a transaction of the other side's means for the hub's side, once it is final or released.

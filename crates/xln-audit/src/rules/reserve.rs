@@ -59,8 +59,10 @@ impl Shadow<'_> {
         let free = moved(reserve.free, step.saturating_neg())?;
         require(0 <= free.0, law, &format!("at most what is free: {}", reserve.free), || amount.to_string())?;
         let ppm = self.policy(entity, asset).reserve_ppm;
-        let kept = product(reserve.owed.0, ppm) <= product(free.0.unsigned_abs(), super::payment::PPM);
-        require(kept, "DP-2", &format!("free covers {ppm} ppm of owed {}", reserve.owed), || free.to_string())?;
+        // Whatever becomes of what was promised.
+        let owed = reserve.owed.0.saturating_add(self.promised(entity, asset).owed);
+        let kept = product(owed, ppm) <= product(free.0.unsigned_abs(), super::payment::PPM);
+        require(kept, "DP-2", &format!("free covers {ppm} ppm of owed {owed}"), || free.to_string())?;
         self.put_reserve(entity, asset, Reserve { free, ..after })?;
         self.put_operation(operation)
     }
@@ -95,7 +97,7 @@ impl Shadow<'_> {
         self.end(operation, false)?;
         match operation.kind {
             SETTLE if self.memory(operation.channel).is_some() => {
-                self.draft_lapse(operation);
+                self.todo.push_back(super::htlcs::Todo::Lapses(operation.channel));
                 Ok(())
             }
             SETTLE => self.release(operation),

@@ -197,8 +197,14 @@ impl Shadow<'_> {
                 if let Some(forward) = self.forward(incoming) {
                     self.put(self.forward_path(incoming), Held::Forward(Forward { preimage, ..forward }));
                 }
-                // What can't be claimed by a frame any more is for the chain.
-                let _ = self.claim(incoming.0, incoming.1, preimage);
+                if self.claim(incoming.0, incoming.1, preimage).is_ok() {
+                    return Ok(());
+                }
+                // What can't be claimed by a frame any more is for the chain, unless its payer has taken it back.
+                let head = self.head(incoming.0)?;
+                if !self.book(&head)?.htlcs.contains_key(&incoming.1) {
+                    self.forget_forward(incoming);
+                }
                 Ok(())
             }
         }
@@ -211,7 +217,7 @@ impl Shadow<'_> {
             Some(Source::Payment(payer, id)) => self.payment_over(payer, id),
             Some(Source::Incoming(incoming)) => {
                 let by: Side = incoming.1.side.other();
-                if self.give_back(incoming.0, by, incoming.1, failure.map(Failure::upstream)).is_err() {
+                if self.give_back(incoming.0, by, incoming.1, failure).is_err() {
                     self.forget_forward(incoming);
                 }
                 Ok(())
@@ -323,7 +329,7 @@ impl Shadow<'_> {
         asset: AssetId,
         amount: Amount,
     ) -> Result<(), Doubt> {
-        let (reserve, exposed) = (self.reserve(payer, asset)?, self.exposed(payer, asset));
+        let (reserve, exposed) = (self.reserve(payer, asset)?, self.promised(payer, asset).owed);
         super::payment::check_draw(&self.policy(payer, asset), &reserve, exposed, line, side, amount)
     }
 }

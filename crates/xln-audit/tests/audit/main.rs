@@ -22,3 +22,4 @@ mod story;
 mod swept;
 mod table;
 mod walked;
+mod wishes;

@@ -32,8 +32,6 @@ pub(crate) struct Pair {
     pub(crate) heard: [Option<PeerMessage>; 2],
     /// All that each hub was ever told by the other.
     past: [Vec<PeerMessage>; 2],
-    /// What the chain has yet to tell.
-    pub(crate) later: Vec<FactKind>,
 }
 
 impl Pair {
@@ -156,6 +154,15 @@ impl Pair {
         }
     }
 
+    /// A hub's own chain transaction was mined and did nothing.
+    pub(crate) fn reverted(&mut self, at: usize, text: &'static str, operation: OperationId) {
+        let (at, place) = (&mut self.hubs[at], FactPosition::default());
+        let receipt = at.tell(text, &Input::Fact(ChainFact { at: place, kind: FactKind::Reverted { operation } }));
+        assert!(receipt.is_executed(), "{text}: {:?}", receipt.status);
+        self.collect(0);
+        self.collect(1);
+    }
+
     pub(crate) fn deep(&mut self, text: &'static str, timestamp: u64) {
         self.fact(text, FactKind::Time { timestamp });
     }
@@ -211,5 +218,5 @@ pub(crate) fn strangers() -> Pair {
     let (assets, policies) = (vec![eth.clone(), usd.clone()], vec![fee(eth.id), fee(usd.id)]);
     let hubs = [Hub::of(&hub, assets.clone(), policies.clone()), Hub::of(&erin, assets, policies)];
     let (mail, counts) = ([vec![], vec![]], BTreeMap::new());
-    Pair { hubs, cast, mail, counts, next_fact: 0, heard: [None, None], past: [vec![], vec![]], later: Vec::new() }
+    Pair { hubs, cast, mail, counts, next_fact: 0, heard: [None, None], past: [vec![], vec![]] }
 }
