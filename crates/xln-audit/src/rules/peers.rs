@@ -125,8 +125,10 @@ impl Shadow<'_> {
         require(frame.by != memory.me, "CH-5", "a frame of the other side's", || frame.by.to_string())?;
         require(replica.frozen == 0, "CH-12", "no frame once a dispute has begun", || head.id.to_string())?;
         if frame.height <= replica.height {
-            let again = proof.frame == replica.frame;
-            return require(again, "CH-9", &format!("a height above {}", replica.height), || frame.height.to_string());
+            // A second frame of one side at the head's height is kept as evidence against it, and changes nothing else.
+            let second = frame.height == replica.height && replica.by == frame.by;
+            let known = proof.frame == replica.frame || second;
+            return require(known, "CH-9", &format!("a height above {}", replica.height), || frame.height.to_string());
         }
         let next = replica.height.checked_add(1).ok_or_else(super::out_of_range)?;
         require(frame.height == next, "CH-9", &format!("height {next}"), || frame.height.to_string())?;

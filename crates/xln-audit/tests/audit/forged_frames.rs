@@ -172,8 +172,8 @@ fn forged_frames_are_seen() {
                 _ => panic!("a message"),
             });
         }),
-        Forgery("a second frame on one taken", "carol says something else", "CH-9", "", |f| {
-            f.receipt("carol says something else").status = Status::Executed;
+        Forgery("evidence of a second frame refused", "carol says something else", "CH-6", "", |f| {
+            f.receipt("carol says something else").status = Status::Rejected(Rejection::Equivocation {});
         }),
         Forgery("refused though it fits", PAID, "CH-6", "", |f| {
             let receipt = f.receipt(PAID);
