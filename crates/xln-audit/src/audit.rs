@@ -8,7 +8,8 @@
 use crate::blocks::{Chain, Content};
 use crate::differ::{Cause, alike, differ};
 use crate::genesis;
-use crate::holdings::Holdings;
+use crate::holdings::{Flow, Holdings};
+use crate::memory::Step;
 use crate::place::Place;
 use crate::records::Held;
 use crate::report::{Findings, Report, Violation};
@@ -16,7 +17,7 @@ use crate::rules::Shadow;
 use std::collections::BTreeMap;
 use xln_crypto::derive;
 use xln_types::receipt::StateChange;
-use xln_types::{BlockHeader, Entry, Hash, Path, Receipt, Record, Seal};
+use xln_types::{AssetId, BlockHeader, Entry, Hash, Path, Receipt, Record, Seal};
 
 /// Most entries that may wait for their block; a hub seals every 100 ms.
 pub const UNSEALED_ENTRIES_MAX: usize = 1 << 22;
@@ -196,13 +197,14 @@ impl Book {
         };
         findings.expect("TX-2", || format!("{at}, hash"), &hash, &receipt.hash);
         let changes = self.custody(at, &receipt.changes, findings);
-        let flows = self.foresight(at, pending, receipt, &changes, findings);
+        let (flows, step) = self.foresight(at, pending, receipt, &changes, findings);
         for (path, change) in changes {
             self.holdings.put(path, &change.place, change.bytes, change.held);
         }
         for (asset, flow) in flows {
             self.holdings.flow(asset, flow);
         }
+        self.holdings.memories.follow(step);
     }
 
     /// ST-1: each change begins where the last one of that record ended, and says something that can be read.
@@ -253,8 +255,12 @@ impl Book {
         receipt: &Receipt,
         changes: &BTreeMap<Path, Change<'_>>,
         findings: &mut Findings,
-    ) -> Vec<(xln_types::AssetId, crate::holdings::Flow)> {
-        let mut shadow = Shadow::new(&self.holdings, pending.at_ms / 1000);
+    ) -> (Vec<(AssetId, Flow)>, Step) {
+        let hints = changes.values().filter_map(|change| match (&change.place, &change.held) {
+            (Place::Replica(_, channel), Some(Held::Replica(replica))) => Some((*channel, replica.newest)),
+            _ => None,
+        });
+        let mut shadow = Shadow::new(&self.holdings, pending.at_ms, hints.collect());
         let foreseen = shadow.foresee(&pending.entry, receipt);
         if let Err(doubt) = foreseen {
             let at = match &pending.entry {
@@ -262,7 +268,7 @@ impl Book {
                 _ => at.to_owned(),
             };
             findings.add(Violation { law: doubt.law, at, expected: doubt.expected, found: doubt.found });
-            return shadow.flows;
+            return (shadow.flows, Step::default());
         }
         let cause = Cause::of(&pending.entry, receipt);
         let paths = changes.keys().chain(shadow.next.keys().filter(|path| !changes.contains_key(path)));
@@ -280,6 +286,6 @@ impl Book {
                 findings.add(violation);
             }
         }
-        shadow.flows
+        (shadow.flows, shadow.step)
     }
 }

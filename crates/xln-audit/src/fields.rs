@@ -1,6 +1,8 @@
 //! A record's fields, each with the law that says when it may change.
 
+use crate::agreed::Terms;
 use crate::records::Held;
+use xln_types::Side;
 
 /// Name, law, value.
 pub(crate) type Field = (&'static str, &'static str, String);
@@ -37,6 +39,35 @@ impl Held {
                     chain_signature, raw, opening, created_s),
             Held::Asset(record) => fields!(record; "N-4": id, asset, symbol, decimals),
             Held::Unclaimed(record) => vec![("unclaimed", "DP-3", format!("{record:?}"))],
+            Held::Terms(record) => terms(record),
+            Held::Htlc(record) => fields!(record; "HT-1": asset, amount, hashlock, expires_at_s, onion),
+            Held::Replica(record) => fields!(record;
+                "CH-7": nonce, node, remote; "CH-9": height, by; "CH-6": frame, timestamp_s; "CH-7": signed_nonce;
+                "CH-6": stacked, newest, drafted; "CH-9": turn; "CH-12": frozen),
+            Held::Node(record) => vec![("node", "N-5", format!("{record:?}"))],
+            Held::Payment(record) => fields!(record;
+                "HT-1": id, payer, payee, asset; "HT-4": amount, fee; "HT-1": hashlock, channel, key, deadline_s;
+                "TX-7": created_s, memo; "HT-2": status, failure, preimage),
+            Held::Forward(record) => fields!(record; "HT-3": payment, channel, key; "HT-2": preimage),
+            Held::Invoice(record) => fields!(record;
+                "HT-4": amount, asset; "HT-2": payment, payee, preimage, hashlock, expires_at_s; "TX-7": memo, created_s),
         }
     }
+}
+
+/// Terms, the two sides' apart.
+fn terms(record: &Terms) -> Vec<Field> {
+    let mut fields = fields!(record;
+        "CH-7": dispute_window_s; "CH-12": fact_block, fact_log_index; "DP-5": settle_counter, settlement; "CH-11": closing);
+    for side in [Side::Left, Side::Right] {
+        let of = record.side(side);
+        fields.extend([
+            (side.pick("left.htlc_next", "right.htlc_next"), "HT-2", format!("{:?}", of.htlc_next)),
+            (side.pick("left.mailbox", "right.mailbox"), "CH-6", format!("{:?}", of.mailbox)),
+            (side.pick("left.window_asked_s", "right.window_asked_s"), "CH-7", format!("{:?}", of.window_asked_s)),
+            (side.pick("left.close_asked_s", "right.close_asked_s"), "CH-11", format!("{:?}", of.close_asked_s)),
+            (side.pick("left.settle_asked", "right.settle_asked"), "DP-5", format!("{:?}", of.settle_asked)),
+        ]);
+    }
+    fields
 }

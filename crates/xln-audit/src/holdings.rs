@@ -1,7 +1,8 @@
 //! What is held, by the receipts: every record, the tree over them (**ST-1**), and the running sums of each asset (**CH-13**).
 
+use crate::memory::Memories;
 use crate::place::Place;
-use crate::records::{EntityRecord, Head, Held, Line, Operation, Reserve, ServerRecord, SignerRecord};
+use crate::records::{Held, Line, Reserve};
 use crate::report::{AssetSum, Violation};
 use std::collections::{BTreeMap, BTreeSet};
 use xln_merkle::Tree;
@@ -25,6 +26,8 @@ pub(crate) struct Tally {
     depositary: i128,
     /// In channels that this hub doesn't know, by the facts.
     elsewhere: i128,
+    /// Collateral that the chain recorded and that stands in no frame yet.
+    told: i128,
 }
 
 /// What a fact did to an asset on the chain.
@@ -34,6 +37,8 @@ pub(crate) enum Flow {
     Depositary(i128),
     /// Into (or, negative, out of) channels that this hub doesn't know.
     Elsewhere(i128),
+    /// Into (or, negative, out of) channels with other nodes, by facts that stand in no frame yet.
+    Told(i128),
 }
 
 /// The records and what is derived from them. All of it comes from the receipts' changes; nothing is computed by the rules.
@@ -48,6 +53,10 @@ pub(crate) struct Holdings {
     channels: BTreeMap<ChannelId, (EntityId, EntityId)>,
     operations: BTreeMap<OperationId, Path>,
     deadlines: BTreeSet<(u64, OperationId)>,
+    /// Open invoices by when they end.
+    invoices: BTreeMap<(u64, EntityId, Hash), Path>,
+    /// What is remembered of channels with other nodes beside the records.
+    pub(crate) memories: Memories,
     tallies: BTreeMap<AssetId, Tally>,
     touched: BTreeSet<AssetId>,
     /// Assets whose sums left the range of 128 bits (N-1).
@@ -70,6 +79,8 @@ impl Holdings {
             channels: BTreeMap::new(),
             operations: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            invoices: BTreeMap::new(),
+            memories: Memories::default(),
             tallies: BTreeMap::new(),
             touched: BTreeSet::new(),
             overflown: BTreeSet::new(),
@@ -103,6 +114,11 @@ impl Holdings {
     pub(crate) fn expired(&self, time_s: u64, count: usize) -> Vec<OperationId> {
         let before = self.deadlines.range(..(time_s, OperationId::ZERO));
         before.take(count).map(|(_, id)| *id).collect()
+    }
+
+    /// Open invoices that end before `time_s`, earliest first.
+    pub(crate) fn invoices_until(&self, time_s: u64) -> impl Iterator<Item = Path> + '_ {
+        self.invoices.range(..(time_s, EntityId::ZERO, Hash::ZERO)).map(|(_, path)| *path)
     }
 
     /// All records below a prefix, in the order of their paths.
@@ -157,6 +173,14 @@ impl Holdings {
                     self.deadlines.remove(&deadline);
                 }
             }
+            (Place::Invoice(..), Held::Invoice(invoice)) => {
+                let key = (invoice.expires_at_s, invoice.payee, invoice.hashlock);
+                if add {
+                    self.invoices.insert(key, *path);
+                } else {
+                    self.invoices.remove(&key);
+                }
+            }
             (Place::Asset(id), Held::Asset(info)) if add => {
                 self.symbols.insert(*id, info.symbol.clone());
                 self.tally(*id, |_| Some(()));
@@ -201,6 +225,7 @@ impl Holdings {
             match flow {
                 Flow::Depositary(change) => tally.depositary = tally.depositary.checked_add(change)?,
                 Flow::Elsewhere(change) => tally.elsewhere = tally.elsewhere.checked_add(change)?,
+                Flow::Told(change) => tally.told = tally.told.checked_add(change)?,
             }
             Some(())
         });
@@ -229,11 +254,13 @@ impl Holdings {
         };
         let mut violations = Vec::new();
         if Some(held) != tally.depositary.checked_sub(tally.elsewhere) {
-            let Tally { free, unclaimed, pending, collateral, depositary, elsewhere, .. } = tally;
+            let Tally { free, unclaimed, pending, told, collateral, depositary, elsewhere, .. } = tally;
             violations.push(broken(
                 "CH-13",
                 format!("deposited less withdrawn {depositary}, of it in unknown channels {elsewhere}"),
-                format!("held {held}: free {free}, unclaimed {unclaimed}, pending {pending}, collateral {collateral}"),
+                format!(
+                    "held {held}: free {free}, unclaimed {unclaimed}, pending {pending}, told {told}, collateral {collateral}"
+                ),
             ));
         }
         if tally.elsewhere < 0 {
@@ -254,7 +281,7 @@ impl Holdings {
             symbol: self.symbols.get(asset).cloned().unwrap_or_default(),
             reserves: tally.free.saturating_add(tally.unclaimed),
             collateral: tally.collateral,
-            pending: tally.pending,
+            pending: tally.pending.saturating_add(tally.told),
             depositary: tally.depositary,
             elsewhere: tally.elsewhere,
         };
@@ -318,35 +345,7 @@ fn add_line(sums: &mut [i128; 3], line: &Line, side: Side) -> Option<()> {
 
 impl Tally {
     fn held(&self) -> Option<i128> {
-        self.free.checked_add(self.unclaimed)?.checked_add(self.pending)?.checked_add(self.collateral)
+        let on_the_way = self.pending.checked_add(self.told)?;
+        self.free.checked_add(self.unclaimed)?.checked_add(on_the_way)?.checked_add(self.collateral)
     }
-}
-
-macro_rules! typed {
-    ($($name:ident: $variant:ident($type:ty)),+ $(,)?) => {
-        impl Held {
-            $(
-                /// The record if it is of this kind.
-                pub(crate) fn $name(&self) -> Option<&$type> {
-                    match self {
-                        Held::$variant(record) => Some(record),
-                        _ => None,
-                    }
-                }
-            )+
-        }
-    };
-}
-
-typed! {
-    server: Server(ServerRecord),
-    signer: Signer(SignerRecord),
-    entity: Entity(EntityRecord),
-    policy: Policy(xln_types::tx::AssetPolicy),
-    head: Head(Head),
-    line: Line(Line),
-    reserve: Reserve(Reserve),
-    operation: Operation(Operation),
-    asset: Asset(xln_types::AssetInfo),
-    unclaimed: Unclaimed(xln_types::Amount),
 }

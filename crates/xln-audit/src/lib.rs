@@ -5,12 +5,13 @@
 //! be told by running the core again (costs, events, which rejection) the caller replays, and [`compare_block`] names the law.
 //!
 //! Laws: **CH-13** conservation; **CH-1** to **CH-3**, **CH-14**, **HT-4** payments and grants; **CH-11**, **CH-12**, **DP-1** to
-//! **DP-5** channels, reserves and collateral; **N-1**, **N-3** to **N-6**, **EN-5** what is named, founded and ended; **TX-2** nonces;
-//! **TX-3** who signed; **TX-5** a refusal changes nothing and has a reason; **TX-6**, **CH-7** blocks, seals and signatures; **TX-7**
-//! a log starts with its genesis; **ST-1** the state root; **ST-4** damage.
+//! **DP-5** channels, reserves and collateral; **CH-5** to **CH-9** frames between nodes, replayed and hashed anew; **HT-1** to **HT-3**, **HT-6**
+//! what is locked by hash; **N-1**, **N-3** to **N-6**, **EN-5** what is named, founded and ended; **TX-2** nonces; **TX-3** who signed; **TX-5** a
+//! refusal changes nothing and has a reason; **TX-6**, **CH-7** blocks, seals and signatures; **TX-7** a log starts with its genesis; **ST-1**
+//! the state root; **ST-4** damage.
 //!
 //! Memory is bounded by the state and by one block, not by the log. Read [`audit`] first, then [`rules`] (what an entry may
-//! change), then [`holdings`] (what is held), then `blocks`. `docs/spec/audit.md` says what each check means.
+//! change), then [`holdings`] (what is held), `book` and `memory` (channels with other nodes), then `blocks`. `docs/spec/audit.md` says what each check means.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -25,13 +26,16 @@
     )
 )]
 
+mod agreed;
 pub mod audit;
 mod blocks;
+mod book;
 pub mod compare;
 mod differ;
 mod fields;
 mod genesis;
 pub mod holdings;
+mod memory;
 mod place;
 mod records;
 pub mod report;

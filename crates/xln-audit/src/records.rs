@@ -1,11 +1,13 @@
 //! The records of the state tree, decoded here from their documented shape (`docs/spec/audit.md`) and not with the
 //! core's types: a second reading of the same bytes.
 
+use crate::agreed::{Forward, Invoice, Payment, Replica, Terms};
 use crate::place::Place;
 use xln_types::codec::{Blob, RlpDecodable, RlpEncodable, decode};
 use xln_types::tx::AssetPolicy;
 use xln_types::{
-    Address, Amount, AssetId, AssetInfo, Balance, Board, ChannelId, EntityId, FactPosition, OperationId, Side, SignerId,
+    Address, Amount, AssetId, AssetInfo, Balance, Board, ChannelId, EntityId, FactPosition, Htlc, OperationId, Side,
+    SignerId,
 };
 
 /// A channel that waits for consent or collateral.
@@ -131,6 +133,14 @@ pub(crate) enum Held {
     Operation(Operation),
     Asset(AssetInfo),
     Unclaimed(Amount),
+    Terms(Box<Terms>),
+    Htlc(Htlc),
+    Replica(Replica),
+    /// The node on which an entity acts.
+    Node(EntityId),
+    Payment(Box<Payment>),
+    Forward(Forward),
+    Invoice(Box<Invoice>),
 }
 
 /// First byte of an RLP list.
@@ -154,6 +164,13 @@ impl Held {
             Place::Operation(..) => decode(bytes).map(Held::Operation),
             Place::Asset(_) => decode(bytes).map(Held::Asset),
             Place::Unclaimed(..) => decode(bytes).map(Held::Unclaimed),
+            Place::Terms(..) => decode(bytes).map(|terms| Held::Terms(Box::new(terms))),
+            Place::Htlc(..) => decode(bytes).map(Held::Htlc),
+            Place::Replica(..) => decode(bytes).map(Held::Replica),
+            Place::Node(_) => decode(bytes).map(Held::Node),
+            Place::Payment(..) => decode(bytes).map(|payment| Held::Payment(Box::new(payment))),
+            Place::Forward(..) => decode(bytes).map(Held::Forward),
+            Place::Invoice(..) => decode(bytes).map(|invoice| Held::Invoice(Box::new(invoice))),
         }
         .ok()
     }
@@ -173,6 +190,13 @@ impl Held {
             Held::Operation(record) => alloy_rlp::encode(record),
             Held::Asset(record) => alloy_rlp::encode(record),
             Held::Unclaimed(record) => alloy_rlp::encode(record),
+            Held::Terms(record) => alloy_rlp::encode(&**record),
+            Held::Htlc(record) => alloy_rlp::encode(record),
+            Held::Replica(record) => alloy_rlp::encode(record),
+            Held::Node(record) => alloy_rlp::encode(record),
+            Held::Payment(record) => alloy_rlp::encode(&**record),
+            Held::Forward(record) => alloy_rlp::encode(record),
+            Held::Invoice(record) => alloy_rlp::encode(&**record),
         }
     }
 
@@ -183,9 +207,43 @@ impl Held {
             Place::Line(..) => Some(Held::Line(Line::default())),
             Place::Reserve(..) => Some(Held::Reserve(Reserve::default())),
             Place::Unclaimed(..) => Some(Held::Unclaimed(Amount::ZERO)),
+            Place::Terms(..) => Some(Held::Terms(Box::default())),
             _ => None,
         }
     }
+}
+
+macro_rules! typed {
+    ($($name:ident: $variant:ident($type:ty)),+ $(,)?) => {
+        impl Held {
+            $(
+                /// The record if it is of this kind.
+                pub(crate) fn $name(&self) -> Option<&$type> {
+                    match self {
+                        Held::$variant(record) => Some(record),
+                        _ => None,
+                    }
+                }
+            )+
+        }
+    };
+}
+
+typed! {
+    server: Server(ServerRecord),
+    signer: Signer(SignerRecord),
+    entity: Entity(EntityRecord),
+    policy: Policy(AssetPolicy),
+    head: Head(Head),
+    line: Line(Line),
+    reserve: Reserve(Reserve),
+    operation: Operation(Operation),
+    asset: Asset(AssetInfo),
+    unclaimed: Unclaimed(Amount),
+    replica: Replica(Replica),
+    node: Node(EntityId),
+    forward: Forward(Forward),
+    invoice: Invoice(Invoice),
 }
 
 impl Head {

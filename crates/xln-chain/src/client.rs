@@ -132,11 +132,6 @@ pub trait Chain: Send + Sync {
     /// How a transaction was mined; `None` while it isn't.
     async fn receipt(&self, transaction: Hash) -> Result<Option<Mined>, ChainError>;
 
-    /// Waits before the next question. A double's time is its own.
-    async fn pause(&self, ms: u64) {
-        tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
-    }
-
     /// The block of that number, if the node has it.
     async fn block(&self, number: u64) -> Result<Option<Head>, ChainError> {
         Ok(self.blocks(number, number).await?.pop())

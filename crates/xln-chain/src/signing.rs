@@ -4,8 +4,8 @@
 use crate::client::Fees;
 use crate::error::ChainError;
 use alloy_consensus::crypto::secp256k1::sign_message;
-use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
-use alloy_eips::eip2718::Encodable2718;
+use alloy_consensus::{SignableTransaction, Transaction, TxEip1559, TxEnvelope};
+use alloy_eips::eip2718::{Decodable2718, Encodable2718};
 use alloy_primitives::{B256, Bytes, TxKind, U256, keccak256};
 use xln_types::{Address, Amount, Hash};
 
@@ -60,6 +60,11 @@ pub fn sign_for(secret: &[u8; 32], envelope: &Envelope) -> Result<Prepared, Chai
     Ok(Prepared { raw: signed.encoded_2718(), hash: Hash(signed.tx_hash().0), nonce: envelope.nonce })
 }
 
+/// The sender's nonce that a signed transaction uses; `None` if the bytes are none.
+pub fn nonce_of(raw: &[u8]) -> Option<u64> {
+    TxEnvelope::decode_2718_exact(raw).ok().map(|envelope| envelope.nonce())
+}
+
 /// Signs 32 bytes as they stand: r ‖ s ‖ v with v 27 or 28, as the contracts take it.
 ///
 /// # Errors
@@ -107,6 +112,6 @@ mod tests {
         let prepared = sign_for(&secret, &envelope).expect("signs");
         assert_eq!(sign_for(&secret, &envelope).expect("signs"), prepared);
         assert_eq!(prepared.hash.0, keccak256(&prepared.raw).0);
-        assert_eq!(prepared.nonce, 3);
+        assert_eq!((prepared.nonce, nonce_of(&prepared.raw), nonce_of(&[1, 2])), (3, Some(3), None));
     }
 }

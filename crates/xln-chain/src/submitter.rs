@@ -11,6 +11,7 @@ use crate::error::ChainError;
 use crate::signing::{Envelope, Prepared, address_of, sign_for};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use xln_types::{Address, Amount, Hash};
 use zeroize::Zeroizing;
 
@@ -141,24 +142,22 @@ pub async fn broadcast(chain: &dyn Chain, raw: &[u8], hash: Hash) -> Result<(), 
     }
 }
 
-/// Waits until `hash` is mined, at most `timeout_ms` between its questions (and never more than [`RECEIPT_WAIT_MS_MAX`]).
+/// Waits until `hash` is mined, at most `timeout_ms` (and never more than [`RECEIPT_WAIT_MS_MAX`]).
 ///
 /// # Errors
 /// [`ChainError::NotMined`], or what the chain answered.
 pub async fn wait_mined(chain: &dyn Chain, hash: Hash, timeout_ms: u64) -> Result<Mined, ChainError> {
-    let wait_ms = timeout_ms.min(RECEIPT_WAIT_MS_MAX);
-    let mut waited_ms = 0;
-    loop {
-        if let Some(mined) = chain.receipt(hash).await? {
-            return Ok(mined);
+    let waited_ms = timeout_ms.min(RECEIPT_WAIT_MS_MAX);
+    let asking = async {
+        loop {
+            if let Some(mined) = chain.receipt(hash).await? {
+                return Ok(mined);
+            }
+            tokio::time::sleep(Duration::from_millis(RECEIPT_POLL_MS)).await;
         }
-        if wait_ms <= waited_ms {
-            return Err(ChainError::NotMined { hash, waited_ms });
-        }
-        let pause_ms = RECEIPT_POLL_MS.min(wait_ms - waited_ms);
-        chain.pause(pause_ms).await;
-        waited_ms += pause_ms;
-    }
+    };
+    let answered = tokio::time::timeout(Duration::from_millis(waited_ms), asking).await;
+    answered.unwrap_or(Err(ChainError::NotMined { hash, waited_ms }))
 }
 
 fn with_margin(estimate: u64) -> u64 {

@@ -40,6 +40,11 @@ pub fn operation_id(hub_id: EntityId, from: Address, nonce: u64, index: u64) -> 
     OperationId(keccak256_parts(&parts).0)
 }
 
+/// The name of one payment of a batch: of the batch and its place in it.
+pub fn batched_payment(batch: TxHash, index: u64) -> TxHash {
+    TxHash(keccak256_parts(&[b"XLN batched payment v1", &batch.0, &index.to_be_bytes()]).0)
+}
+
 /// The name of an entry that is no transaction: keccak256 of its encoding.
 pub fn entry_hash(entry: &Entry) -> TxHash {
     TxHash(keccak256(alloy_rlp::encode(entry)).0)

@@ -37,6 +37,9 @@ pub enum MessageError {
     /// The signature isn't one.
     #[error("signature: {0}")]
     Signature(#[from] SignatureError),
+    /// Boards don't rotate yet.
+    #[error("board epoch: expected=0")]
+    Epoch,
     /// An introduction that isn't of one valid board.
     #[error("introduction: not one valid board of one")]
     Intro,
@@ -82,12 +85,23 @@ pub fn verify_message(domain: &Hash, node: EntityId, message: PeerMessage) -> Re
         PeerMessage::Frame { frame, proof, signature, intro } => {
             check_frame(frame, proof)?;
             check_intro(intro)?;
-            secp::recover(&proof_digest_in(domain, proof), &signature.0)?
+            signer_of(domain, proof, signature)?
         }
-        PeerMessage::Ack { proof, signature } => secp::recover(&proof_digest_in(domain, proof), &signature.0)?,
+        PeerMessage::Ack { proof, signature } => signer_of(domain, proof, signature)?,
         PeerMessage::Refused { .. } | PeerMessage::ForChain { .. } => SignerId::ZERO,
     };
     Ok(VerifiedMessage { node, signer, message })
+}
+
+/// Who signed a proof that the chain would take: another board epoch than the founding one, or another spelling of v, is worth nothing there.
+fn signer_of(domain: &Hash, proof: &ChannelProof, signature: &Blob) -> Result<SignerId, MessageError> {
+    if proof.board_epoch != 0 {
+        return Err(MessageError::Epoch);
+    }
+    if !matches!(signature.0.last(), Some(27 | 28)) {
+        return Err(MessageError::Signature(SignatureError::Malformed));
+    }
+    Ok(secp::recover(&proof_digest_in(domain, proof), &signature.0)?)
 }
 
 /// What a message's signature is to cover; `None` for one that carries none, or another than a proof's.
@@ -121,5 +135,51 @@ fn check_intro(intro: &[Board]) -> Result<(), MessageError> {
         [] => Ok(()),
         [board] if board.is_valid() && board.sole_member().is_some() => Ok(()),
         _ => Err(MessageError::Intro),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xln_types::{ChannelId, Side};
+
+    fn message(secret: &[u8; 32], change: impl Fn(&mut ChannelProof, &mut [u8; 65])) -> PeerMessage {
+        let zero = Hash::ZERO;
+        let mut proof = ChannelProof {
+            channel: ChannelId([1; 32]),
+            nonce: 1,
+            by: Side::Left,
+            board_epoch: 0,
+            offdeltas: zero,
+            htlcs: zero,
+            dispute_window_s: 60,
+            frame: zero,
+        };
+        change(&mut proof, &mut [0; 65]);
+        let mut signature = secp::sign(secret, &proof_digest_in(&zero, &proof)).expect("a key");
+        change(&mut proof.clone(), &mut signature);
+        PeerMessage::Ack { proof, signature: Blob(signature.to_vec()) }
+    }
+
+    /// CH-7: what the chain wouldn't take as evidence isn't taken from a peer either.
+    #[test]
+    fn a_signature_is_worth_what_it_is_on_the_chain() {
+        let (secret, node) = ([3; 32], EntityId([9; 32]));
+        let signer = secp::signer_of_secret(&secret).expect("a key").0;
+        let check = |message| verify_message(&Hash::ZERO, node, message);
+        let good = check(message(&secret, |_, _| {})).expect("good");
+        assert_eq!((good.signer(), good.node()), (signer, node));
+        assert_eq!(check(message(&secret, |proof, _| proof.board_epoch = 1)), Err(MessageError::Epoch));
+        let low_v = check(message(&secret, |_, signature| signature[64] = signature[64].wrapping_sub(27)));
+        assert_eq!(low_v, Err(MessageError::Signature(SignatureError::Malformed)));
+        let other = check(message(&secret, |_, signature| signature[3] ^= 1));
+        assert!(other.is_err() || other.is_ok_and(|other| other.signer() != signer));
+    }
+
+    /// HT-1: the lock is SHA-256, as on Lightning.
+    #[test]
+    fn a_lock_is_sha_256() {
+        let lock = hashlock(&Hash::ZERO).to_string();
+        assert_eq!(lock, "0x66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925");
     }
 }

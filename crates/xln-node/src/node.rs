@@ -197,6 +197,13 @@ impl Running {
         }
     }
 
+    /// Ends all sessions with other nodes. They are dialled again by whoever dials them.
+    pub fn cut_peers(&self) {
+        if let Some(peers) = self.node.peer_hub() {
+            peers.cut_all();
+        }
+    }
+
     /// True once the log has failed: only a restart recovers.
     pub fn has_failed(&self) -> bool {
         self.node.0.shared.has_failed()

@@ -29,7 +29,7 @@ use xln_crypto::seal::domain_separator;
 use xln_crypto::{TokenKey, derive};
 use xln_machine::server::{Effect, SealedBlock};
 use xln_net::{TopicLimits, Topics};
-use xln_storage::{LogOptions, LogWriter, RealDisk};
+use xln_storage::{Disk, LogError, LogOptions, LogWriter, RealDisk};
 use xln_types::entry::Genesis;
 use xln_types::tx::AssetPolicy;
 use xln_types::{Amount, Asset, AssetInfo, Hash, Receipt, SignerId};
@@ -294,13 +294,16 @@ fn check_same_hub(folder: &Genesis, configured: &Genesis, key_given: bool) -> Re
 }
 
 /// Signs the blocks that a crash left unsigned: the same digest gives the same signature (CH-10).
-fn sign_missing(
+///
+/// # Errors
+/// When the log takes no more.
+pub fn sign_missing<D: Disk>(
     shared: &Shared,
-    signer: &KeystoreSigner,
-    log: &LogWriter<RealDisk>,
+    signer: &impl HubSigner,
+    log: &LogWriter<D>,
     chain_id: u64,
     depositary: xln_types::Address,
-) -> Result<(), NodeError> {
+) -> Result<(), LogError> {
     let unsigned = shared.history().unsigned();
     for block in unsigned {
         let signature = signer.sign(&xln_crypto::seal::seal_digest(chain_id, depositary, &block.seal));

@@ -18,7 +18,7 @@ pub mod log;
 pub mod sealed_file;
 pub mod writer;
 
-pub use disk::memory::MemDisk;
+pub use disk::memory::{Kept, MemDisk};
 pub use disk::real::RealDisk;
 pub use disk::{Disk, DiskError};
 pub use log::error::{Fault, LogError};

@@ -132,6 +132,17 @@ impl<D: Disk + 'static> LogWriter<D> {
         }
     }
 
+    /// Makes one commit of what is queued, if this writer is stepped; `true` while there is more to do.
+    pub fn step_commit(&mut self) -> bool {
+        match &mut self.run {
+            Run::Stepped(Some(committer)) if committer.has_work() => {
+                committer.commit_next();
+                committer.has_work()
+            }
+            _ => false,
+        }
+    }
+
     /// Writes what is queued, closes the log and ends the thread.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ use crate::side::Side;
 pub const MEMO_BYTES_MAX: usize = 256;
 /// Longest metadata of a signer or entity, in bytes.
 pub const METADATA_BYTES_MAX: usize = 4 * 1024;
+/// Most payments in one batch.
+pub const BATCH_PAYMENTS_MAX: usize = 256;
 /// Most assets in one channel (CH-12).
 pub const CHANNEL_ASSETS_MAX: usize = 128;
 /// Most hops in a given route.
@@ -345,6 +347,13 @@ bodies! {
         /// Why, in bytes.
         reason: Blob,
     }
+    /// Pays `to` many times over the channel with it, all or none: one signature for many payments.
+    0x24 BATCH_PAYMENT BatchPayment {
+        /// In which asset.
+        asset: AssetId,
+        /// What the recipient gets, each a payment of its own; at most [`BATCH_PAYMENTS_MAX`].
+        payments: Vec<BatchedPayment>,
+    }
     /// Puts an action to the board's vote (EN-4).
     0x30 CREATE_PROPOSAL CreateProposal {
         /// The type of the transaction proposed.
@@ -427,6 +436,15 @@ impl Decodable for TxType {
     }
 }
 
+/// One payment of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct BatchedPayment {
+    /// What the recipient gets.
+    pub amount: Amount,
+    /// Free bytes, at most [`MEMO_BYTES_MAX`].
+    pub memo: Blob,
+}
+
 /// What each side's reserve gains from a settlement; negative puts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
 pub struct SettleDiff {
@@ -493,7 +511,7 @@ mod tests {
         let codes: Vec<u8> = TxType::ALL.iter().map(|kind| kind.code()).collect();
         let expected = [
             0x01, 0x02, 0x03, 0x04, 0x05, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x20, 0x21, 0x22,
-            0x23, 0x30, 0x31, 0x32, 0x40, 0x41, 0x42, 0x43,
+            0x23, 0x24, 0x30, 0x31, 0x32, 0x40, 0x41, 0x42, 0x43,
         ];
         assert_eq!(codes, expected);
         for kind in TxType::ALL {

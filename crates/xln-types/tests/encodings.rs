@@ -181,6 +181,7 @@ fn bodies() -> Vec<Body> {
         tx::HtlcCreate { channel, asset, amount, hashlock: hash, expires_at_s: time_s, onion: bytes() }.into(),
         tx::HtlcFulfill { channel, id: 1, preimage: hash }.into(),
         tx::HtlcCancel { channel, side: Side::Right, id: 1, reason: bytes() }.into(),
+        tx::BatchPayment { asset, payments: vec![tx::BatchedPayment { amount, memo: bytes() }] }.into(),
         tx::CreateProposal { action: TxType::Withdraw, data: bytes(), expires_at_s: time_s }.into(),
         tx::VoteProposal { proposal: hash, support: 1 }.into(),
         tx::ExecuteProposal { proposal: hash }.into(),

@@ -20,7 +20,21 @@ const GRANT_USDC: &str = "1000000000";
 /// What is deposited for alice: 100 ETH.
 const DEPOSIT_WEI: u128 = 100_000_000_000_000_000_000;
 
+/// On which hub examples are founded, and which.
+pub(crate) struct Stage {
+    /// The development account of the hub.
+    pub(crate) hub_account: usize,
+    pub(crate) names: &'static [(&'static str, &'static str)],
+}
+
+/// The first hub on a chain.
+pub(crate) const FIRST: Stage = Stage { hub_account: 0, names: &NAMES };
+/// A hub that joins it.
+pub(crate) const JOINED: Stage = Stage { hub_account: 2, names: &JOINED_NAMES };
+
 /// Their names, and what people are told of them.
+const JOINED_NAMES: [(&str, &str); 1] =
+    [("carol", "grants this hub 10 ETH and 1,000 USDC, and so can be paid from the other hub")];
 const NAMES: [(&str, &str); 2] = [
     (GRANTED, "granted 10 ETH and 1,000 USDC by the hub; 100 ETH of reserve on the chain within seconds"),
     ("bob", "grants the hub 10 ETH and 1,000 USDC, and so can receive at once; nobody locked a coin"),
@@ -35,10 +49,10 @@ pub(crate) struct Example {
     pub(crate) story: &'static str,
 }
 
-/// Founds alice and bob on a hub that has nobody else, or finishes what a crash left half founded; elsewhere finds those that are there.
-pub(crate) async fn found(api: &str, rpc: &str) -> Result<Vec<Example>, Failure> {
+/// Founds the examples on a hub that has nobody else, or finishes what a crash left half founded; elsewhere finds those that are there.
+pub(crate) async fn found(api: &str, rpc: &str, place: &Stage) -> Result<Vec<Example>, Failure> {
     let mut hub = Client::new(api)?;
-    hub.login(&key(0)?).await?;
+    hub.login(&key(place.hub_account)?).await?;
     let mut owner = Client::new(api)?;
     owner.login(&key(OWNER)?).await?;
     let all = hub.get("/entities?limit=4").await?;
@@ -48,11 +62,11 @@ pub(crate) async fn found(api: &str, rpc: &str) -> Result<Vec<Example>, Failure>
         entities.find(|entity| entity["metadata"]["name"] == name).and_then(|entity| entity["id"].as_str())
     };
     let others = all["pagination"]["total"].as_u64().unwrap_or_default().saturating_sub(1);
-    let ours = NAMES.iter().filter(|(name, _)| named(name).is_some()).count() as u64;
+    let ours = place.names.iter().filter(|(name, _)| named(name).is_some()).count() as u64;
     let is_ours_alone = others == ours;
     let info = hub.get("/hub").await?;
     let mut examples = Vec::new();
-    for (name, story) in NAMES {
+    for (name, story) in place.names.iter().copied() {
         let id = match named(name) {
             Some(id) => id.to_owned(),
             None if is_ours_alone => entity(&owner, name).await?,

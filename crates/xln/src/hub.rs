@@ -7,6 +7,7 @@ use crate::show;
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
+use tokio::net::TcpListener;
 use tracing_subscriber::filter::LevelFilter;
 use xln_node::config::{Config, File, PASSWORD_VARIABLE};
 use xln_node::{HubKey, Node};
@@ -46,6 +47,12 @@ pub(crate) async fn run(hub: Hub) -> Result<(), Failure> {
     let password = std::env::var(PASSWORD_VARIABLE)
         .map_err(|_| Failure::Usage(format!("{PASSWORD_VARIABLE}: not set: the password of the hub's keystore")))?;
     let listener = bind(config.listen, "--listen").await?;
+    let peer_listener = match config.peer_listen {
+        Some(address) => Some(TcpListener::bind(address).await.map_err(|error| {
+            Failure::World(format!("{address}: {error} (name another as peer_listen; port 0 takes a free one)"))
+        })?),
+        None => None,
+    };
     let (data, rpc) = (config.data.clone(), config.shown_rpc());
     let bar = show::progress("replaying blocks", 0, as_json);
     let mut progress = |block: u64| {
@@ -56,10 +63,12 @@ pub(crate) async fn run(hub: Hub) -> Result<(), Failure> {
     bar.finish_and_clear();
     let api = listener.local_addr().map_err(Failure::world)?;
     running.serve(listener);
+    let peer = peer_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    running.meet_peers(peer_listener);
     let (id, signer, chain_id) = running.hub();
     let ready = json!({
         "event": "ready", "api": format!("http://{api}"), "ws": format!("ws://{api}/v1/ws"), "rpc": rpc,
-        "hub_id": id.to_string(), "hub_address": signer.to_string(), "chain_id": chain_id,
+        "peer": peer.map(|peer| peer.to_string()), "hub_id": id.to_string(), "hub_address": signer.to_string(), "chain_id": chain_id,
         "data": data.display().to_string(),
     });
     if as_json {

@@ -14,6 +14,7 @@ mod hub;
 mod proof;
 mod serve;
 mod show;
+mod sim;
 mod units;
 mod verbs;
 
@@ -46,6 +47,11 @@ enum Command {
     Audit(audit::Audit),
     /// Measures a fresh hub, each figure beside its floor in the same run.
     Bench(bench::Bench),
+    /// One process of `bench channel`.
+    #[command(hide = true)]
+    BenchSide(bench::channel::side::BenchSide),
+    /// The deterministic simulator: hubs, disks, links and a chain on one thread from one seed, and everything that can go wrong there.
+    Sim(sim::Sim),
     /// Fetches proofs, and checks them offline.
     #[command(subcommand)]
     Proof(proof::Proof),
@@ -66,6 +72,8 @@ fn main() -> ExitCode {
             Command::Hub(hub) => hub::run(hub).await,
             Command::Audit(audit) => audit::run(audit).await,
             Command::Bench(bench) => bench::run(&bench).await,
+            Command::BenchSide(side) => bench::channel::side::run(side).await,
+            Command::Sim(sim) => sim::run(sim).await,
             Command::Proof(proof) => proof::run(proof).await,
             Command::Verb(verb) => verbs::run(verb).await,
         }

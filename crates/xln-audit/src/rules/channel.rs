@@ -2,11 +2,11 @@
 //! assets it lists.
 
 use super::{Doubt, Shadow, doubt, require};
-use crate::records::{ALLOCATE, CHANNEL_OPEN, CHANNEL_PENDING, EntityRecord, Head, Held, Line};
+use crate::records::{CHANNEL_OPEN, CHANNEL_PENDING, EntityRecord, Head, Held, Line};
 use crate::records::{OPERATION_PENDING, OPERATION_WAITING, Operation};
 use xln_crypto::derive;
-use xln_types::tx::{AcceptChannel, AssetAmount, CHANNEL_ASSETS_MAX, OpenChannel, SetCredit};
-use xln_types::{Amount, AssetId, ChannelId, EntityId, Path, Side, Transaction};
+use xln_types::tx::{AcceptChannel, AssetAmount, CHANNEL_ASSETS_MAX, OpenChannel, SetCredit, UpdateChannel};
+use xln_types::{Amount, AssetId, ChannelId, EntityId, FrameTx, Path, Side, Transaction};
 
 impl Shadow<'_> {
     /// A channel of this entity's, and on which side it stands.
@@ -61,11 +61,10 @@ impl Shadow<'_> {
     pub(super) fn open_channel(&mut self, from: EntityId, tx: &Transaction, body: &OpenChannel) -> Result<(), Doubt> {
         let peer = body.peer;
         require(from != peer, "N-5", "two entities", || peer.to_string())?;
-        let signers = (self.need_signer(from)?, self.need_signer(peer)?);
+        let _ = self.need_signer(peer)?;
         require(self.pair(from, peer).is_none(), "N-6", "no channel between the two yet", || peer.to_string())?;
         let opener = if from < peer { Side::Left } else { Side::Right };
         let (left, right) = opener.pick((from, peer), (peer, from));
-        let right_signer = opener.pick(signers.1, signers.0);
         let genesis = &self.held.genesis;
         let id = derive::channel_id(genesis.chain_id, genesis.depositary, left, right, 0);
         let head = Head {
@@ -79,14 +78,12 @@ impl Shadow<'_> {
             awaited: body.collateral.len() as u64,
             dispute_window_s: body.dispute_window_s,
             settle_counter: 0,
-            created_s: self.now_s,
+            created_s: self.now_s(),
         };
-        self.put_head(head)?;
-        self.put(Path::channel(right_signer, right, id), Held::Reference(left));
-        for side in [left, right] {
-            let record = self.entity(side)?;
-            let channels = record.channels.saturating_add(1);
-            self.put_entity(EntityRecord { channels, ..record });
+        self.begin_channel(head)?;
+        if self.node_of(peer).is_some() {
+            self.begin_collateral(from, tx, &head, body)?;
+            return self.open_elsewhere(from, head, body);
         }
         for line in body.collateral.iter().chain(&body.grants).chain(&body.requested) {
             self.list(&head, line.asset)?;
@@ -94,20 +91,7 @@ impl Shadow<'_> {
         for grant in &body.grants {
             self.grant(&head, opener, grant)?;
         }
-        for (index, part) in body.collateral.iter().enumerate() {
-            let base = self.operation(from, tx, ALLOCATE, index as u64);
-            self.begin(Operation {
-                status: OPERATION_WAITING,
-                asset: part.asset,
-                amount: part.amount,
-                channel: id,
-                side: opener,
-                valid_until_s: body.valid_until_s,
-                chain_signature: body.chain_signatures.get(index).cloned().unwrap_or_default(),
-                opening: 1,
-                ..base
-            })?;
-        }
+        self.begin_collateral(from, tx, &head, body)?;
         if self.entity(peer)?.accepts_free == 1 && body.requested.is_empty() {
             self.accepted(head)?;
         }
@@ -116,6 +100,10 @@ impl Shadow<'_> {
 
     pub(super) fn accept_channel(&mut self, from: EntityId, body: &AcceptChannel) -> Result<(), Doubt> {
         let (head, side) = self.own_channel(from, body.channel, "CH-11")?;
+        if self.memory(head.id).is_some() {
+            require(head.status == CHANNEL_PENDING, "CH-11", "an offer that waits", || format!("{head:?}"))?;
+            return self.accept_offer(&head, body);
+        }
         let waits = head.status == CHANNEL_PENDING && head.accepted == 0 && head.opener != side;
         require(waits, "CH-11", "an opening that waits for this side", || format!("{head:?}"))?;
         for grant in &body.grants {
@@ -125,7 +113,7 @@ impl Shadow<'_> {
     }
 
     /// Consent is there: what waited for it may be sent, and the channel opens if nothing else is awaited.
-    fn accepted(&mut self, head: Head) -> Result<(), Doubt> {
+    pub(super) fn accepted(&mut self, head: Head) -> Result<(), Doubt> {
         let head = Head { accepted: 1, ..head };
         self.put_head(head)?;
         self.open_if_ready(head)?;
@@ -161,8 +149,22 @@ impl Shadow<'_> {
 
     pub(super) fn set_credit(&mut self, from: EntityId, body: &SetCredit) -> Result<(), Doubt> {
         let (head, side) = self.own_channel(from, body.channel, "CH-3")?;
+        let grant = AssetAmount { asset: body.asset, amount: body.granted };
+        if self.memory(head.id).is_some() {
+            self.require_open(&head)?;
+            self.may_grant(&head, side, &grant)?;
+            return self.draft(head.id, FrameTx::Credit { asset: body.asset, granted: body.granted }, false);
+        }
         let live = head.status == CHANNEL_OPEN || head.status == CHANNEL_PENDING;
         require(live, "CH-11", "a channel open or pending", || format!("status {}", head.status))?;
-        self.grant(&head, side, &AssetAmount { asset: body.asset, amount: body.granted })
+        self.grant(&head, side, &grant)
+    }
+
+    /// A side's mailbox, and the window that it asks for.
+    pub(super) fn update_channel(&mut self, from: EntityId, body: &UpdateChannel) -> Result<(), Doubt> {
+        let (head, side) = self.own_channel(from, body.channel, "CH-7")?;
+        self.require_open(&head)?;
+        let tx = FrameTx::Update { dispute_window_s: body.dispute_window_s, mailbox: body.mailbox };
+        if self.memory(head.id).is_some() { self.draft(head.id, tx, false) } else { self.step_book(&head, side, &tx) }
     }
 }

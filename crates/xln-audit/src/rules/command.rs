@@ -25,7 +25,7 @@ impl Shadow<'_> {
                     nonce: 0,
                     next_salt: 0,
                     entities: 0,
-                    created_s: self.now_s,
+                    created_s: self.now_s(),
                     metadata: metadata.clone(),
                 };
                 self.put(path, Held::Signer(record));
@@ -45,7 +45,8 @@ impl Shadow<'_> {
                 let known = known.ok_or_else(|| doubt("DP-4", "an operation under way", operation.to_string()))?;
                 self.put_operation(Operation { status: OPERATION_SENT, raw: raw.clone(), ..known })
             }
-            Command::Introduce { .. } | Command::Invoice { .. } => Ok(()),
+            Command::Introduce { node, board, public_key } => self.introduce(*node, board, public_key),
+            Command::Invoice { .. } => self.create_invoice(command),
         }
     }
 

@@ -7,13 +7,26 @@
 use super::{Doubt, Shadow, changed, doubt, moved, require, signed};
 use crate::holdings::Flow;
 use crate::records::{ALLOCATE, DEPOSIT, Held, Line, Operation, Reserve, SETTLE, ServerRecord, WITHDRAW};
+use xln_types::frame::CollateralChange;
 use xln_types::{
-    Amount, AssetId, Balance, ChainFact, ChannelId, EntityId, FactKind, FactPosition, OperationId, Path, Receipt,
-    Rejection, Side, SignerId,
+    Amount, AssetId, Balance, ChainFact, ChannelId, EntityId, FactKind, FactPosition, FrameTx, OperationId, Path,
+    Receipt, Rejection, Side, SignerId,
 };
 
 /// Most operations that one deep block's time ends (DP-4).
 const EXPIRED_OPERATIONS_MAX: usize = 1024;
+
+/// Most chain facts of one channel that wait for a frame.
+const FACTS_MAX: usize = 1024;
+
+/// What a fact adds to collateral.
+pub(super) fn told(change: &CollateralChange) -> i128 {
+    match change {
+        CollateralChange::Added { amount, .. } => i128::try_from(amount.0).unwrap_or(i128::MAX),
+        CollateralChange::Settled { left, right, .. } => left.0.saturating_add(right.0).saturating_neg(),
+        CollateralChange::Lapsed { .. } => 0,
+    }
+}
 
 impl Shadow<'_> {
     pub(super) fn fact(&mut self, fact: &ChainFact, receipt: &Receipt) -> Result<(), Doubt> {
@@ -26,7 +39,8 @@ impl Shadow<'_> {
                 let record = ServerRecord { cursor: fact.at, ..self.server() };
                 self.put(Path::SERVER, Held::Server(record));
             }
-            return self.happened(fact);
+            self.happened(fact)?;
+            return self.work_off();
         }
         // What the chain did can be refused for being stale, or for numbers out of range (N-1), and for nothing else.
         let stale = positioned && receipt.rejection() == Some(&Rejection::StaleFact {});
@@ -44,10 +58,13 @@ impl Shadow<'_> {
             }
             FactKind::CollateralAdded { channel, entity, side, asset, amount, operation } => {
                 self.departure(entity, asset, amount, operation, channel)?;
+                if self.memory(channel).is_some() {
+                    return self.tell(fact.at, channel, asset, CollateralChange::Added { side, amount });
+                }
                 self.collateral_added(channel, side, asset, amount)
             }
             FactKind::Settled { channel, asset, counter, left, right } => {
-                self.settlement(channel, asset, counter, left, right)
+                self.settlement(fact.at, channel, asset, counter, [left, right])
             }
             FactKind::Time { timestamp } => self.deep_time(timestamp),
             FactKind::Reverted { operation } => {
@@ -162,23 +179,26 @@ impl Shadow<'_> {
     /// DP-5: `C −= left + right`, `ondelta −= left`; what was held for it is released.
     fn settlement(
         &mut self,
+        at: FactPosition,
         channel: ChannelId,
         asset: AssetId,
         counter: u64,
-        left: Balance,
-        right: Balance,
+        [left, right]: [Balance; 2],
     ) -> Result<(), Doubt> {
         if self.held.sides(channel).is_none() {
             return Ok(());
         }
         let head = self.head(channel)?;
+        let between_nodes = self.memory(channel).is_some();
         for (side, gained) in [(Side::Left, left), (Side::Right, right)] {
             let owner = head.entity(side);
             let begun = self.operations_of(owner).into_iter().find(|operation| {
                 operation.kind == SETTLE && operation.channel == channel && operation.counter == counter
             });
             if let Some(operation) = begun {
-                self.release(&operation)?;
+                if !between_nodes {
+                    self.release(&operation)?;
+                }
                 self.end(&operation, true)?;
             }
             if gained == Balance::ZERO {
@@ -189,6 +209,9 @@ impl Shadow<'_> {
             let grown = changed(reserve.allocated, signed(gained.debt())?)?;
             let allocated = grown.minus_or_zero(gained.claim());
             self.put_reserve(owner, asset, Reserve { free, allocated, ..reserve })?;
+        }
+        if between_nodes {
+            return self.tell(at, channel, asset, CollateralChange::Settled { counter, left, right });
         }
         let line = self.line(&head, asset)?;
         let taken = left.0.checked_add(right.0).ok_or_else(super::out_of_range)?;
@@ -206,6 +229,36 @@ impl Shadow<'_> {
                 self.fail(&operation)?;
             }
         }
+        self.take_back(time_s)?;
+        self.end_invoices(time_s);
         Ok(())
+    }
+
+    /// CH-12: in a channel with another node what the chain did counts once it stands in a frame.
+    fn tell(
+        &mut self,
+        at: FactPosition,
+        channel: ChannelId,
+        asset: AssetId,
+        change: CollateralChange,
+    ) -> Result<(), Doubt> {
+        let (head, mut memory) = (self.head(channel)?, self.need_memory(channel)?);
+        let room = memory.facts.len() < FACTS_MAX;
+        require(room, "CH-12", &format!("at most {FACTS_MAX} facts that wait"), || "one more".to_owned())?;
+        let FactPosition { block, block_hash, log_index, .. } = at;
+        memory.facts.push(FrameTx::Fact { block, block_hash, log_index, asset, change });
+        self.note_flow(asset, Flow::Told(told(&change)));
+        let replica = self.replica(&head)?;
+        self.keep(&head, memory, replica)?;
+        self.draft_facts(&head)
+    }
+
+    /// DP-5: a settlement that was agreed and not mined in time gives its holds back by a frame.
+    pub(super) fn draft_lapse(&mut self, operation: &Operation) {
+        let FactPosition { block, block_hash, .. } = self.server().cursor;
+        let change = CollateralChange::Lapsed { counter: operation.counter };
+        let tx = FrameTx::Fact { block, block_hash, log_index: u64::MAX, asset: operation.asset, change };
+        // One whose frame was never agreed holds nothing.
+        let _ = self.draft(operation.channel, tx, false);
     }
 }

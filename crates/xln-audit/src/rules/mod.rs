@@ -2,24 +2,33 @@
 //! executed, and under which conditions it may have been. Written from the laws, not from the core.
 //!
 //! [`Shadow`] is the records as they should be after the entry, laid over what is held. [`Shadow::foresee`] routes the entry;
-//! `transaction`, `payment`, `channel`, `reserve`, `fact` and `command` each know one subject, `refusal` what may be refused.
+//! `transaction`, `payment`, `channel`, `reserve`, `fact` and `command` each know one subject, `refusal` what may be refused. Channels with
+//! other nodes: `openings` how they begin, `drafts` the hub's own side of frames, `peers` the other's, `htlcs` and `routes` what is locked by
+//! hash and what follows of it.
 
 mod channel;
 mod command;
+mod drafts;
 mod fact;
+mod htlcs;
+mod openings;
 mod payment;
+mod peers;
 mod refusal;
 mod reserve;
+mod routes;
 mod transaction;
 
 use crate::holdings::{Flow, Holdings};
+use crate::memory::Step;
 use crate::place::Place;
 use crate::records::{EntityRecord, Head, Held, Line, Operation, Reserve, ServerRecord};
-use std::collections::{BTreeMap, BTreeSet};
+use htlcs::Todo;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use xln_types::amount::AMOUNT_MAX;
 use xln_types::asset::AssetKind;
 use xln_types::tx::AssetPolicy;
-use xln_types::{Amount, AssetId, Balance, ChannelId, EntityId, Entry, Path, Receipt, Side, SignerId};
+use xln_types::{Amount, AssetId, Balance, ChannelId, EntityId, Entry, Hash, Path, Receipt, Side, SignerId};
 
 /// A condition that doesn't hold: the entry can't have been executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +52,7 @@ pub(crate) fn require(
     if holds { Ok(()) } else { Err(doubt(law, expected, found())) }
 }
 
-fn out_of_range() -> Doubt {
+pub(crate) fn out_of_range() -> Doubt {
     doubt("N-1", "numbers within 2^120", "a number past it")
 }
 
@@ -68,17 +77,29 @@ pub(crate) fn signed(amount: Amount) -> Result<i128, Doubt> {
 #[derive(Debug)]
 pub(crate) struct Shadow<'h> {
     held: &'h Holdings,
-    /// Unix seconds at which the entry was executed.
-    now_s: u64,
+    /// Unix milliseconds at which the entry was executed.
+    now_ms: u64,
     /// What should have changed; `None`: the record should be gone.
     pub(crate) next: BTreeMap<Path, Option<Held>>,
     /// What happened on the chain.
     pub(crate) flows: Vec<(AssetId, Flow)>,
+    /// What is remembered beside the records from now on.
+    pub(crate) step: Step,
+    /// What still follows from the entry.
+    todo: VecDeque<Todo>,
+    /// By the receipt: the newest frame of each channel, for one whose hash only replay can tell.
+    hints: BTreeMap<ChannelId, Hash>,
 }
 
 impl<'h> Shadow<'h> {
-    pub(crate) fn new(held: &'h Holdings, now_s: u64) -> Shadow<'h> {
-        Shadow { held, now_s, next: BTreeMap::new(), flows: Vec::new() }
+    pub(crate) fn new(held: &'h Holdings, now_ms: u64, hints: BTreeMap<ChannelId, Hash>) -> Shadow<'h> {
+        let (next, flows, step, todo) = (BTreeMap::new(), Vec::new(), Step::default(), VecDeque::new());
+        Shadow { held, now_ms, next, flows, step, todo, hints }
+    }
+
+    /// Unix seconds at which the entry was executed.
+    fn now_s(&self) -> u64 {
+        self.now_ms / 1000
     }
 
     /// Lets the entry happen.
@@ -94,7 +115,12 @@ impl<'h> Shadow<'h> {
                 None => self.command(command),
                 Some(rejection) => self.refused_command(command, rejection),
             },
-            Entry::Peer { .. } | Entry::Frames {} => Ok(()),
+            Entry::Peer { node, signer, message } => self.peer(*node, *signer, message, receipt.rejection()),
+            Entry::Frames {} => {
+                require(receipt.is_executed(), "TX-5", "a turn that ends", || "refused".to_owned())?;
+                self.frames()?;
+                self.work_off()
+            }
         }
     }
 
@@ -119,8 +145,14 @@ impl<'h> Shadow<'h> {
 
     /// The signer below which an entity's records lie, if it lives here.
     fn signer_of(&self, entity: EntityId) -> Option<SignerId> {
-        let (signer, id) = self.held.entity_at(entity.address())?;
-        (id == entity).then_some(signer)
+        if let Some((signer, id)) = self.held.entity_at(entity.address()) {
+            return (id == entity).then_some(signer);
+        }
+        // One that this very entry introduces.
+        self.next.values().find_map(|held| match held {
+            Some(Held::Entity(record)) if record.id == entity => Some(record.signer),
+            _ => None,
+        })
     }
 
     fn need_signer(&self, entity: EntityId) -> Result<SignerId, Doubt> {

@@ -19,6 +19,13 @@ fn transaction_law(rejection: &Rejection) -> Option<&'static str> {
         Rejection::WrongSalt { .. } | Rejection::SameEntity {} => "N-5",
         Rejection::Halted {} => "DP-3",
         Rejection::NotEmpty {} => "EN-5",
+        Rejection::UnknownHtlc {}
+        | Rejection::HtlcUsed { .. }
+        | Rejection::WrongPreimage {}
+        | Rejection::HtlcExpired { .. }
+        | Rejection::HtlcNotExpired { .. } => "HT-2",
+        Rejection::TooManyHtlcs { .. } | Rejection::ExpiryOutside { .. } => "HT-6",
+        Rejection::SettlementPending {} => "DP-5",
         // Its turn had come, its sender may act, and all that it names is there.
         Rejection::WrongNonce { .. }
         | Rejection::UnknownSender {}
@@ -40,6 +47,9 @@ fn command_law(rejection: &Rejection) -> Option<&'static str> {
         Rejection::AlreadyExists {} => "N-5",
         Rejection::UnknownAsset {} => "N-4",
         Rejection::UnknownOperation {} => "DP-4",
+        Rejection::InvalidBoard {} | Rejection::UnknownEntity {} | Rejection::NotHere {} => "N-5",
+        Rejection::NotAuthorized {} | Rejection::NotHosted {} | Rejection::UnknownSigner {} => "TX-3",
+        Rejection::ExpiryOutside { .. } => "HT-6",
         _ => return None,
     })
 }
@@ -65,6 +75,7 @@ impl Shadow<'_> {
 
     /// The same records, to try what would come of an input.
     pub(super) fn trial(&self) -> Self {
-        Shadow { held: self.held, now_s: self.now_s, next: self.next.clone(), flows: Vec::new() }
+        let (next, step, todo) = (self.next.clone(), self.step.clone(), self.todo.clone());
+        Shadow { held: self.held, now_ms: self.now_ms, next, flows: Vec::new(), step, todo, hints: self.hints.clone() }
     }
 }

@@ -28,7 +28,7 @@ impl Shadow<'_> {
             chain_signature: Blob::default(),
             raw: Vec::new(),
             opening: 0,
-            created_s: self.now_s,
+            created_s: self.now_s(),
         }
     }
 
@@ -94,6 +94,10 @@ impl Shadow<'_> {
     pub(super) fn fail(&mut self, operation: &Operation) -> Result<(), Doubt> {
         self.end(operation, false)?;
         match operation.kind {
+            SETTLE if self.memory(operation.channel).is_some() => {
+                self.draft_lapse(operation);
+                Ok(())
+            }
             SETTLE => self.release(operation),
             ALLOCATE if operation.opening == 1 => self.arrived(operation.channel),
             _ => Ok(()),
@@ -133,7 +137,12 @@ impl Shadow<'_> {
     pub(super) fn allocate(&mut self, from: EntityId, tx: &Transaction, body: &Allocate) -> Result<(), Doubt> {
         let (head, side) = self.own_channel(from, body.channel, "DP-1")?;
         require(head.status == CHANNEL_OPEN, "CH-11", "an open channel", || format!("status {}", head.status))?;
-        self.list(&head, body.asset)?;
+        self.require_asset(body.asset)?;
+        if self.memory(head.id).is_some() {
+            self.list_elsewhere(&head, body.asset)?;
+        } else {
+            self.list(&head, body.asset)?;
+        }
         let operation = self.operation(from, tx, ALLOCATE, 0);
         self.begin(Operation {
             asset: body.asset,
@@ -148,6 +157,9 @@ impl Shadow<'_> {
 
     pub(super) fn deallocate(&mut self, from: EntityId, tx: &Transaction, body: &Deallocate) -> Result<(), Doubt> {
         let (head, side) = self.own_channel(from, body.channel, "DP-5")?;
+        if self.memory(head.id).is_some() {
+            return self.take_out_elsewhere(from, tx, (&head, side), body);
+        }
         require(head.status == CHANNEL_OPEN, "CH-11", "an open channel", || format!("status {}", head.status))?;
         let mut line = self.line(&head, body.asset)?;
         require(line.listed == 1, "CH-12", "an asset that both sides listed", || body.asset.to_string())?;

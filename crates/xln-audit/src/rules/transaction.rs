@@ -72,7 +72,10 @@ impl Shadow<'_> {
             Sender::Entity(record) => self.put_entity(EntityRecord { nonce, ..record.clone() }),
         }
         match rejection {
-            None => self.executed(tx, sender),
+            None => {
+                self.executed(tx, sender)?;
+                self.work_off()
+            }
             Some(rejection) => self.refused(tx, sender, rejection),
         }
     }
@@ -102,6 +105,11 @@ impl Shadow<'_> {
             Body::AcceptChannel(body) => self.accept_channel(from, body),
             Body::SetCredit(body) => self.set_credit(from, body),
             Body::DirectPayment(body) => self.payment(from, tx, body),
+            Body::BatchPayment(body) => self.batch(from, tx, body),
+            Body::UpdateChannel(body) => self.update_channel(from, body),
+            Body::HtlcCreate(body) => self.htlc_create(from, body),
+            Body::HtlcFulfill(body) => self.htlc_fulfill(from, body),
+            Body::HtlcCancel(body) => self.htlc_cancel(from, body),
             Body::Deposit(body) => self.deposit(from, tx, body),
             Body::Withdraw(body) => self.withdraw(from, tx, body),
             Body::Allocate(body) => self.allocate(from, tx, body),
@@ -118,6 +126,8 @@ impl Shadow<'_> {
             Sender::Signer(record.cloned().ok_or_else(unknown)?)
         } else {
             let (_, id) = self.held.entity_at(tx.from).ok_or_else(unknown)?;
+            let elsewhere = self.node_of(id);
+            require(elsewhere.is_none(), "TX-3", "a sender that acts here", || format!("on node {elsewhere:?}"))?;
             Sender::Entity(self.entity(id)?)
         };
         let acting = match (&sender, by) {
@@ -164,7 +174,7 @@ impl Shadow<'_> {
             channels: 0,
             channels_open: 0,
             accepts_free: 0,
-            created_s: self.now_s,
+            created_s: self.now_s(),
         };
         self.put(Path::entity(creator, id), Held::Entity(record));
         self.put(Path::metadata(creator, id), Held::Metadata(metadata));
@@ -215,6 +225,8 @@ impl Shadow<'_> {
             match held {
                 Held::Entity(_) | Held::Metadata(_) | Held::Policy(_) => gone.push(*path),
                 Held::Reserve(reserve) if *reserve == Reserve::default() => {}
+                // What it asked for and nobody paid ends by itself.
+                Held::Invoice(_) => {}
                 other => return Err(doubt("EN-5", "nothing left", format!("{other:?}"))),
             }
         }

@@ -108,14 +108,14 @@ fn forged_payments_are_seen() {
             fee(f, "bob pays the hub", 1);
         }),
         Forgery("to oneself", "alice pays herself", "N-5", "DIRECT_PAYMENT", |f| execute(f, "alice pays herself")),
-        Forgery("over a given route", "bob pays the hub", "TX-1", "DIRECT_PAYMENT", |f| {
+        Forgery("over a given route", "bob pays the hub", "HT-1", "DIRECT_PAYMENT", |f| {
             let alice = f.cast.alice.entity;
             f.body("bob pays the hub", |body: &mut DirectPayment| {
                 body.route = vec![xln_types::tx::Route {
                     hashlock: Hash([1; 32]),
                     deadline_s: 0,
                     hops: vec![xln_types::tx::RouteHop { entity: alice, fee: Amount::ZERO }],
-                }]
+                }];
             });
         }),
     ]);

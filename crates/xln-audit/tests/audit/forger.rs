@@ -4,10 +4,11 @@
 //! The state roots come from the changes alone, laid into a tree over the genesis records. Read [`Forger::carry`] and
 //! [`Forger::records`].
 
-use crate::hub::{CHAIN, DEPOSITARY, HUB_SECRET, LOG, write};
+use crate::hub::{CHAIN, DEPOSITARY, HUB_SECRET, LOG, Player, write};
 use crate::story::{Cast, Story};
 use std::collections::BTreeMap;
 use xln_audit::{Report, audit_disk};
+use xln_crypto::evidence::proof_digest;
 use xln_crypto::{derive, seal, secp};
 use xln_machine::Server;
 use xln_merkle::{Config, HashFunction, Tree, list};
@@ -15,7 +16,8 @@ use xln_storage::MemDisk;
 use xln_types::codec::{Blob, Decodable, Encodable, decode};
 use xln_types::path::PATH_BYTES;
 use xln_types::{
-    BlockHeader, Board, ChainFact, Entry, Genesis, Hash, OperationId, Path, Receipt, Record, Seal, StateChange,
+    BlockHeader, Board, ChainFact, ChannelProof, Entry, Frame, Genesis, Hash, OperationId, Path, PeerMessage, Receipt,
+    Record, Seal, StateChange,
 };
 
 /// A log under the knife.
@@ -157,6 +159,34 @@ impl Forger {
         self.entry(name, |entry| match entry {
             Entry::Fact { fact } => act(fact),
             _ => panic!("a fact"),
+        });
+    }
+
+    /// Alters what another node said; who signs it signs it anew.
+    pub(crate) fn said(&mut self, name: &str, by: Player, act: impl FnOnce(&mut PeerMessage)) {
+        self.entry(name, |entry| {
+            let Entry::Peer { message, .. } = entry else { panic!("a message") };
+            act(message);
+            if let PeerMessage::Frame { proof, signature, .. } | PeerMessage::Ack { proof, signature } = message {
+                *signature = by.sign(&proof_digest(CHAIN, DEPOSITARY, proof));
+            }
+        });
+    }
+
+    /// Alters a frame of another node's, and the proof follows.
+    pub(crate) fn frame(&mut self, name: &str, by: Player, act: impl FnOnce(&mut Frame, &mut ChannelProof)) {
+        self.said(name, by, |message| {
+            let PeerMessage::Frame { frame, proof, .. } = message else { panic!("a frame") };
+            act(frame, proof);
+            proof.frame = xln_crypto::frame_hash(frame);
+        });
+    }
+
+    /// Alters the proof of an acknowledgement.
+    pub(crate) fn ack(&mut self, name: &str, by: Player, act: impl FnOnce(&mut ChannelProof)) {
+        self.said(name, by, |message| match message {
+            PeerMessage::Ack { proof, .. } => act(proof),
+            _ => panic!("an acknowledgement"),
         });
     }
 

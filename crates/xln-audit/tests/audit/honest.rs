@@ -2,6 +2,7 @@
 
 use crate::forger::{Forger, audit};
 use crate::hub::{LOG, write};
+use crate::neighbours::{Neighbours, neighbours};
 use crate::story::story;
 use xln_audit::{AssetSum, audit_store};
 use xln_storage::RealDisk;
@@ -35,6 +36,18 @@ fn an_honest_store_passes() {
     assert_eq!((reserves, collateral, pending, depositary, elsewhere), (75_000, 10_000, 0, 85_000, 0));
     let AssetSum { reserves, collateral, pending, depositary, elsewhere, .. } = sum("ART");
     assert_eq!((reserves, collateral, pending, depositary, elsewhere), (0, 1, 0, 1, 0));
+}
+
+/// CH-6, CH-7, HT-1, CH-13: two hubs that talked with each other each keep an honest log, and the audit comes to each one's own root.
+#[test]
+fn two_neighbours_logs_pass() {
+    let Neighbours { one, two } = neighbours();
+    for (which, story) in [("one", one), ("two", two)] {
+        let report = audit(&story.records);
+        assert_eq!(report.violations, [], "hub {which}");
+        assert_eq!((report.blocks, report.transactions), (story.blocks(), story.spots.len() as u64 - 1));
+        assert_eq!(report.root, story.root);
+    }
 }
 
 /// ST-1, TX-6: the forger that changes nothing comes to the honest log byte for byte, so what the audit finds in the forgeries is

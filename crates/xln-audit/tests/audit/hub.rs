@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use xln_crypto::verify::{sign_tx, verify};
 use xln_crypto::{TokenKey, derive, secp};
-use xln_machine::server::Input;
+use xln_machine::server::{Effect, Input};
 use xln_machine::{Outcome, Server};
 use xln_storage::{Disk, Log, LogOptions};
 use xln_types::codec::Blob;
@@ -50,8 +50,24 @@ impl Player {
 
     /// The hub's own.
     pub(crate) fn hub() -> Player {
-        let player = Player::new(HUB_SECRET[0], true);
+        Player::hub_of(HUB_SECRET[0])
+    }
+
+    /// The own player of a hub with a key of that number.
+    pub(crate) fn hub_of(number: u8) -> Player {
+        let player = Player::new(number, true);
         Player { account: player.signer.address(), ..player }
+    }
+
+    /// Signs a digest with its key.
+    pub(crate) fn sign(&self, digest: &Hash) -> Blob {
+        Blob(secp::sign(&self.secret, digest).expect("a valid key").to_vec())
+    }
+
+    /// How another node introduces its entity.
+    pub(crate) fn introduction(&self, node: EntityId) -> Command {
+        let (_, public_key) = secp::signer_of_secret(&self.secret).expect("a valid key");
+        Command::Introduce { node, board: Board::single(self.signer, 0), public_key: Blob(public_key.to_vec()) }
     }
 
     /// How it becomes known.
@@ -89,6 +105,18 @@ impl Player {
         Path::line(left.signer, left.entity, self.channel(other), asset)
     }
 
+    /// Where this node's memory of that channel's frames lies.
+    pub(crate) fn frames(&self, other: &Player) -> Path {
+        let (left, _) = self.ordered(other);
+        Path::replica(left.signer, left.entity, self.channel(other))
+    }
+
+    /// Where that channel's terms lie.
+    pub(crate) fn terms(&self, other: &Player) -> Path {
+        let (left, _) = self.ordered(other);
+        Path::terms(left.signer, left.entity, self.channel(other))
+    }
+
     /// N-5: left is the smaller id.
     fn ordered<'a>(&'a self, other: &'a Player) -> (&'a Player, &'a Player) {
         if self.is_left_of(other) { (self, other) } else { (other, self) }
@@ -117,15 +145,23 @@ pub(crate) struct Hub {
     token_key: TokenKey,
     /// Where on the chain the next fact stands.
     next_fact: (u64, u64),
+    secret: [u8; 32],
+    /// What the core wants done in the world, since it was last asked for.
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl Hub {
     /// A hub that knows these assets and has these policies.
     pub(crate) fn new(assets: Vec<AssetInfo>, policies: Vec<AssetPolicy>) -> Hub {
+        Hub::of(&Player::hub(), assets, policies)
+    }
+
+    /// The same of another key.
+    pub(crate) fn of(own: &Player, assets: Vec<AssetInfo>, policies: Vec<AssetPolicy>) -> Hub {
         let genesis = Genesis {
             chain_id: CHAIN,
             depositary: DEPOSITARY,
-            hub_signer: Player::hub().signer,
+            hub_signer: own.signer,
             created: CREATED_S,
             assets,
             policies,
@@ -144,7 +180,13 @@ impl Hub {
             unsigned: None,
             token_key: TokenKey::new([0x77; 32]),
             next_fact: (10, 0),
+            secret: own.secret,
+            effects: Vec::new(),
         }
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now_ms
     }
 
     pub(crate) fn now_s(&self) -> u64 {
@@ -153,7 +195,8 @@ impl Hub {
 
     /// Executes an input and notes it under its name.
     pub(crate) fn tell(&mut self, name: &'static str, input: &Input) -> Receipt {
-        let Outcome { receipt, .. } = self.server.apply(self.now_ms, input);
+        let Outcome { receipt, effects } = self.server.apply(self.now_ms, input);
+        self.effects.extend(effects);
         assert_eq!(self.spots.insert(name, receipt.sequence), None, "each input has its own name: {name}");
         self.batch.push(input.to_entry());
         if BATCH_INPUTS <= self.batch.len() {
@@ -275,7 +318,7 @@ impl Hub {
     /// Signs the block that waits for it.
     pub(crate) fn sign(&mut self) {
         if let Some((number, digest)) = self.unsigned.take() {
-            let signature = Blob(secp::sign(&HUB_SECRET, &digest).expect("a valid key").to_vec());
+            let signature = Blob(secp::sign(&self.secret, &digest).expect("a valid key").to_vec());
             self.records.push(Record::Signature { number, signature });
         }
     }

@@ -2,9 +2,10 @@
 //! events, validities or which of two reasons comes first; forged, they pass the laws of records, and the replay names them.
 
 use crate::forger::{Forger, audit};
+use crate::neighbours::neighbours;
 use crate::story::story;
 use xln_audit::{Violation, compare_block};
-use xln_crypto::VerifiedTx;
+use xln_crypto::{VerifiedMessage, VerifiedTx};
 use xln_machine::Server;
 use xln_machine::depositary::Operation;
 use xln_machine::server::{Input, SealedBlock};
@@ -32,6 +33,10 @@ fn replay(records: &[Record]) -> Vec<(SealedBlock, BlockHeader, Vec<Receipt>)> {
                         }
                         (_, Entry::Fact { fact }) => Input::Fact(*fact),
                         (_, Entry::Command { command }) => Input::Command(command.clone()),
+                        (_, Entry::Peer { node, signer, message }) => {
+                            Input::Peer(VerifiedMessage::from_log(*node, *signer, message.clone()))
+                        }
+                        (_, Entry::Frames {}) => Input::Frames,
                         _ => panic!("one genesis, first"),
                     };
                     server.as_mut().expect("a genesis first").apply(*at_ms, &input);
@@ -60,6 +65,8 @@ fn compare(records: &[Record]) -> Vec<Violation> {
 #[test]
 fn replay_agrees_with_an_honest_log() {
     assert_eq!(compare(&story().records), []);
+    assert_eq!(compare(&neighbours().one.records), []);
+    assert_eq!(compare(&neighbours().two.records), []);
 }
 
 /// What is forged, at which input; the law; a part of the place; the deed.

@@ -136,7 +136,12 @@ fn deposits(hub: &mut Hub, cast: &Cast) {
     assert!(!stale.is_executed());
 }
 
-fn opening(peer: &Player, collateral: Vec<AssetAmount>, grants: Vec<AssetAmount>, until_s: u64) -> OpenChannel {
+pub(crate) fn opening(
+    peer: &Player,
+    collateral: Vec<AssetAmount>,
+    grants: Vec<AssetAmount>,
+    until_s: u64,
+) -> OpenChannel {
     OpenChannel {
         peer: peer.entity,
         collateral,
@@ -148,7 +153,7 @@ fn opening(peer: &Player, collateral: Vec<AssetAmount>, grants: Vec<AssetAmount>
     }
 }
 
-fn of(asset: AssetId, amount: u128) -> AssetAmount {
+pub(crate) fn of(asset: AssetId, amount: u128) -> AssetAmount {
     AssetAmount { asset, amount: Amount(amount) }
 }
 
@@ -158,7 +163,7 @@ fn next_operation(hub: &Hub, by: &Player) -> OperationId {
     derive::operation_id(hub.server.hub_id(), from, hub.server.next_nonce(from).unwrap_or(0), 0)
 }
 
-fn side(one: &Player, other: &Player) -> Side {
+pub(crate) fn side(one: &Player, other: &Player) -> Side {
     if one.is_left_of(other) { Side::Left } else { Side::Right }
 }
 
@@ -196,7 +201,7 @@ fn channels(hub: &mut Hub, cast: &Cast) {
     grant(hub, "hub grants bob usd", [&cast.hub, &bob], usd, 400);
 }
 
-fn payment(asset: AssetId, amount: u128) -> tx::DirectPayment {
+pub(crate) fn payment(asset: AssetId, amount: u128) -> tx::DirectPayment {
     tx::DirectPayment { asset, amount: Amount(amount), memo: Blob(b"memo".to_vec()), route: vec![] }
 }
 

@@ -1,7 +1,7 @@
 //! Tables of forgeries: a line says what was forged, at which input, which law the audit must name and where.
 
 use crate::forger::{Forger, audit};
-use crate::story::story;
+use crate::story::{Story, story};
 
 /// What is forged; at which input (none: anywhere); the law; a part of the place; the deed.
 pub(crate) struct Forgery(
@@ -15,9 +15,14 @@ pub(crate) struct Forgery(
 /// Every forgery is refused. One at an input is the first thing that the audit finds, there and by that law; one without an input
 /// is among what it finds.
 pub(crate) fn refuse_all(table: &[Forgery]) {
+    refuse_all_of(story(), table);
+}
+
+/// The same of another story.
+pub(crate) fn refuse_all_of(story: &'static Story, table: &[Forgery]) {
     let mut unseen = Vec::new();
     for Forgery(what, input, law, place, deed) in table {
-        let mut forger = Forger::new(story());
+        let mut forger = Forger::new(story);
         let start = if input.is_empty() { String::new() } else { forger.at(input) };
         deed(&mut forger);
         let report = audit(&forger.records());

@@ -5,7 +5,7 @@
 //! Δ < 0: left owes right −Δ.
 
 use xln_types::codec::{RlpDecodable, RlpEncodable};
-use xln_types::{Amount, Balance, Rejection, Side};
+use xln_types::{Amount, Balance, Rejection, Side, planted};
 
 /// The balances of one asset in one channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, RlpEncodable, RlpDecodable)]
@@ -94,6 +94,7 @@ impl Line {
         if available < amount {
             return Err(Rejection::InsufficientFunds { available, leg: 0 });
         }
+        let payer = if planted("wrong_side_credited") { payer.other() } else { payer };
         let offdelta = match payer {
             Side::Left => self.offdelta.minus(amount),
             Side::Right => self.offdelta.plus(amount),
@@ -197,6 +198,7 @@ impl Line {
     /// # Errors
     /// `OutOfRange` when less than that is locked.
     pub fn release(&self, side: Side, amount: Amount) -> Result<Line, Rejection> {
+        let amount = if planted("hold_not_released") { Amount::ZERO } else { amount };
         let held = self.held(side).minus(amount).ok_or(Rejection::OutOfRange {})?;
         Ok(self.with_held(side, held))
     }

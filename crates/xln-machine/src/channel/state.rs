@@ -98,14 +98,23 @@ pub struct Channel {
     pub book: Book,
     /// This side's memory of frames, where the other side is on another node.
     pub replica: Option<Box<Replica>>,
-    /// DP-2: what each side would owe beyond what the book says if all that is locked, stacked and drafted came to pass, by asset.
-    pub exposed: Vec<(AssetId, [Amount; 2])>,
+    /// What each side would owe and grant beyond what the book says if all that is locked, stacked and drafted came to pass, by asset.
+    pub promised: Vec<(AssetId, [Promised; 2])>,
+}
+
+/// What a side would owe and grant beyond what a book says (DP-2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Promised {
+    /// Owed beyond collateral.
+    pub owed: Amount,
+    /// Granted.
+    pub granted: Amount,
 }
 
 impl Channel {
     /// A channel in which nothing has happened yet.
     pub fn new(signer: SignerId, head: Head) -> Channel {
-        Channel { signer, head, book: Book::default(), replica: None, exposed: Vec::new() }
+        Channel { signer, head, book: Book::default(), replica: None, promised: Vec::new() }
     }
 
     /// The line of an asset, if there is one.

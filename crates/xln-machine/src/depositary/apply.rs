@@ -22,6 +22,8 @@ pub struct Depositary {
     /// DP-2: what it would owe more if all that is locked, stacked and drafted in its channels came to pass, by asset. Follows from
     /// the channels; no record of its own.
     pub exposed: BTreeMap<AssetId, Amount>,
+    /// What it would grant more, likewise.
+    pub granting: BTreeMap<AssetId, Amount>,
 }
 
 /// What a depositary is told.
@@ -97,12 +99,28 @@ pub struct Transition {
 impl Depositary {
     /// Nothing there yet.
     pub fn new(signer: SignerId, entity: EntityId) -> Depositary {
-        Depositary { entity, signer, reserves: BTreeMap::new(), operations: BTreeMap::new(), exposed: BTreeMap::new() }
+        let (reserves, operations) = (BTreeMap::new(), BTreeMap::new());
+        Depositary { entity, signer, reserves, operations, exposed: BTreeMap::new(), granting: BTreeMap::new() }
     }
 
     /// The reserve of an asset.
     pub fn reserve(&self, asset: AssetId) -> Reserve {
         self.reserves.get(&asset).copied().unwrap_or_default()
+    }
+
+    /// The reserve of an asset as if all that was promised in channels had come to pass (DP-2): what policies are asked about.
+    pub fn promised(&self, asset: AssetId) -> Reserve {
+        let more = |promised: &BTreeMap<AssetId, Amount>| promised.get(&asset).copied().unwrap_or_default();
+        let reserve = self.reserve(asset);
+        let owed = reserve.owed.0.saturating_add(more(&self.exposed).0);
+        let granted = reserve.granted.0.saturating_add(more(&self.granting).0);
+        Reserve { owed: Amount(owed), granted: Amount(granted), ..reserve }
+    }
+
+    /// DP-2: free without this much, if the minimum reserve stays whatever becomes of what was promised.
+    fn debited(&self, asset: AssetId, amount: Amount, policy: &AssetPolicy) -> Result<Reserve, Rejection> {
+        let Reserve { free, .. } = self.promised(asset).debit(amount, policy)?;
+        Ok(Reserve { free, ..self.reserve(asset) })
     }
 
     /// EN-5: true when nothing is there, under way or owed.
@@ -125,12 +143,12 @@ impl Depositary {
             }
             OperationKind::Deposit | OperationKind::Settle => Ok(reserve),
             OperationKind::Withdraw => {
-                let debited = reserve.debit(operation.amount, policy)?;
+                let debited = self.debited(operation.asset, operation.amount, policy)?;
                 let withdrawing = debited.withdrawing.plus(operation.amount).ok_or(Rejection::OutOfRange {})?;
                 Ok(Reserve { withdrawing, ..debited })
             }
             OperationKind::Allocate => {
-                let debited = reserve.debit(operation.amount, policy)?;
+                let debited = self.debited(operation.asset, operation.amount, policy)?;
                 let allocating = debited.allocating.plus(operation.amount).ok_or(Rejection::OutOfRange {})?;
                 Ok(Reserve { allocating, ..debited })
             }

@@ -123,7 +123,7 @@ impl Reserve {
         let bound = AMOUNT_MAX.cast_signed();
         let net = self.net.0.saturating_add(after.0.0.saturating_sub(before.0.0));
         let owed = self.owed.0.saturating_sub(before.1.0).saturating_add(after.1.0).min(AMOUNT_MAX);
-        Reserve { net: Balance(net.clamp(-bound, bound)), owed: Amount(owed), ..*self }
+        Reserve { net: Balance(net.clamp(bound.saturating_neg(), bound)), owed: Amount(owed), ..*self }
     }
 
     /// As [`Reserve::regranted`] without a policy; past the range the sum stays at its end.

@@ -198,6 +198,7 @@ impl Server {
             Body::AcceptChannel(body) => self.accept_channel(at, from, body),
             Body::SetCredit(body) => self.set_credit(at, from, body),
             Body::DirectPayment(body) => self.pay(at, from, (tx, verified.hash()), body),
+            Body::BatchPayment(body) => self.pay_batch(at, from, (tx, verified.hash()), body),
             Body::HtlcCreate(body) => self.htlc_create(at, from, body),
             Body::HtlcFulfill(body) => self.htlc_fulfill(at, from, body),
             Body::HtlcCancel(body) => self.htlc_cancel(at, from, body),

@@ -2,6 +2,7 @@
 //! once: one at or before the cursor is stale.
 
 use super::journal::Undo;
+use super::outcomes::Todo;
 use super::state::Server;
 use crate::channel::replica::SeenFact;
 use crate::channel::{self, Action};
@@ -24,7 +25,7 @@ fn seen(place: FactPosition, asset: AssetId, change: CollateralChange) -> SeenFa
 impl Server {
     pub(super) fn apply_fact(&mut self, at: At, fact: &ChainFact) -> Result<(), Rejection> {
         match fact.kind {
-            FactKind::Reverted { operation } => return self.operation_reverted(at, operation),
+            FactKind::Reverted { operation } => return self.reverted(at, operation),
             _ => self.advance_cursor(fact.at)?,
         }
         match fact.kind {
@@ -39,7 +40,8 @@ impl Server {
                 let Some(handle) = self.channel_index.get(&channel) else { return Ok(()) };
                 if self.own_side(handle).is_some() {
                     let change = CollateralChange::Added { side, amount };
-                    return self.see_fact(at, handle, seen(fact.at, asset, change));
+                    self.todo.push_back(Todo::Seen(handle, seen(fact.at, asset, change)));
+                    return Ok(());
                 }
                 let action = Action::CollateralAdded { asset, amount };
                 self.step_channel(at, handle, &channel::Message { by: side, action })
@@ -160,7 +162,8 @@ impl Server {
         if remote {
             // CH-12: between nodes it counts once it stands in a frame.
             let change = CollateralChange::Settled { counter, left, right };
-            return self.see_fact(at, handle, seen(place, asset, change));
+            self.todo.push_back(Todo::Seen(handle, seen(place, asset, change)));
+            return Ok(());
         }
         self.step_channel(
             at,
@@ -183,9 +186,18 @@ impl Server {
         for id in expired {
             self.operation_reverted(at, id)?;
         }
-        self.release_expired(at, timestamp);
-        self.expire_invoices(timestamp);
+        self.todo.push_back(Todo::Deep(timestamp));
         Ok(())
+    }
+
+    /// DP-4, DP-5: a settlement with another node isn't over by that: both signatures are known to the world, and anyone may have it mined
+    /// until it ends.
+    fn reverted(&mut self, at: At, id: OperationId) -> Result<(), Rejection> {
+        let owner = self.operation_owner.get(&id).copied().ok_or(Rejection::UnknownOperation {})?;
+        let operation = self.depositary(owner).operations.get(&id).ok_or(Rejection::UnknownOperation {})?;
+        let channel = self.channel_index.get(&operation.channel);
+        let remote = channel.is_some_and(|channel| self.own_side(channel).is_some());
+        if operation.kind == OperationKind::Settle && remote { Ok(()) } else { self.operation_reverted(at, id) }
     }
 
     fn operation_reverted(&mut self, at: At, id: OperationId) -> Result<(), Rejection> {

@@ -1,17 +1,22 @@
-//! What two nodes agreed in a frame and the chain must carry out: allocations after an opening, settlements signed by both (**DP-5**).
-//! What a side takes out is held from the frame on, before anyone signs for the chain.
+//! Between a channel's frames and the chain: what two nodes agreed and the chain must carry out (allocations after an opening, settlements
+//! signed by both), and what the chain did and must stand in a frame.
+//!
+//! Laws: **CH-12** (facts in the chain's order, by frames alone), **DP-5** (what a side takes out is held from the frame on, before anyone
+//! signs for the chain).
 
 use super::apply::Effect;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::Channel;
+use crate::channel::book::Settlement;
+use crate::channel::replica::SeenFact;
 use crate::depositary::{self, Operation, OperationKind, OperationStatus};
 use crate::entity::Entity;
 use crate::machine::At;
 use xln_types::codec::Blob;
 use xln_types::frame::CollateralChange;
 use xln_types::tx::{Deallocate, SettleDiff};
-use xln_types::{Balance, FrameTx, OperationId, Rejection, Side};
+use xln_types::{Balance, Event, FrameTx, OperationId, Rejection, Side};
 
 impl Server {
     /// CH-11: the other side took the opening frame; what waited for its consent may be sent to the chain.
@@ -61,10 +66,19 @@ impl Server {
         if channel.book.terms.settlement.first().map(|settlement| settlement.counter) != Some(counter) {
             return;
         }
-        let (node, channel) = (replica.node, channel.head.id);
-        let signer = self.own_signer(self.channels.at(handle));
+        let (node, signer, channel) = (replica.node, self.own_signer(channel), channel.head.id);
         let diffs = diffs.to_vec();
         self.journal.effects.push(Effect::SignSettlement { node, signer, channel, counter, valid_until_s, diffs });
+    }
+
+    /// DP-5: this side's signature for the chain on a settlement under way that the other side asked for, once all is final here.
+    pub(super) fn settlement_effect(&self, handle: Handle<Channel>) -> Option<Effect> {
+        let channel = self.channels.at(handle);
+        let replica = channel.replica.as_deref().filter(|replica| replica.is_settled())?;
+        let Settlement { diffs, counter, valid_until_s } = channel.book.terms.settlement.first()?.clone();
+        let theirs = diffs.iter().all(|diff| replica.me.pick(diff.left, diff.right) == Balance::ZERO);
+        let (node, signer, channel) = (replica.node, self.own_signer(channel), channel.head.id);
+        theirs.then_some(Effect::SignSettlement { node, signer, channel, counter, valid_until_s, diffs })
     }
 
     fn settlement_operation(&self, handle: Handle<Channel>, counter: u64) -> Option<(Handle<Entity>, OperationId)> {
@@ -114,18 +128,56 @@ impl Server {
         }
     }
 
-    /// DP-5: a deep block is past a settlement's validity, and it was not mined: what is held for it is freed by a frame.
-    pub(super) fn draft_lapse(&mut self, at: At, handle: Handle<Channel>, operation: &Operation) {
-        let change = CollateralChange::Lapsed { counter: operation.counter };
-        let place = self.record.cursor;
-        let tx = FrameTx::Fact {
-            block: place.block,
-            block_hash: place.block_hash,
-            log_index: u64::MAX,
-            asset: operation.asset,
-            change,
+    /// DP-5: a deep block is past the validity of a settlement that this side asked for, and it was not mined: what is held for it is to
+    /// be freed by a frame. All that the chain did before comes first.
+    pub(super) fn due_lapse(&self, handle: Handle<Channel>) -> Option<FrameTx> {
+        let channel = self.channels.at(handle);
+        let replica = channel.replica.as_deref()?;
+        let settlement = channel.book.terms.settlement.first()?;
+        let mine = settlement.diffs.iter().all(|diff| replica.me.pick(diff.right, diff.left) == Balance::ZERO);
+        if !mine || self.record.chain_time_s <= settlement.valid_until_s {
+            return None;
+        }
+        let asset = settlement.diffs.first()?.asset;
+        let (change, place) = (CollateralChange::Lapsed { counter: settlement.counter }, self.record.cursor);
+        let (block, block_hash) = (place.block, place.block_hash);
+        Some(FrameTx::Fact { block, block_hash, log_index: u64::MAX, asset, change })
+    }
+
+    /// CH-12: what the chain did to a channel with another node waits for a frame.
+    pub(super) fn see_fact(&mut self, at: At, handle: Handle<Channel>, fact: SeenFact) {
+        let Some(replica) = self.channels.at_mut(handle).replica.as_mut() else { return };
+        if replica.see(fact).is_err() {
+            // DP-3: the fact itself counts, whatever becomes of this channel: too much of the chain waits for the other side.
+            let reason = format!("a chain fact of channel {} has no place to wait", self.channels.at(handle).head.id);
+            self.journal.events.push(Event::Alarm { reason });
+        }
+        self.draft_facts(at, handle);
+    }
+
+    /// The next fact is proposed by the side whose reserve it came from; settlements by left; that one has lapsed, once no fact waits, by
+    /// whoever asked for it.
+    pub(super) fn draft_facts(&mut self, at: At, handle: Handle<Channel>) {
+        let channel = self.channels.at(handle);
+        let Some(replica) = channel.replica.as_deref() else { return };
+        let is_fact = |tx: &FrameTx| matches!(tx, FrameTx::Fact { .. });
+        let next = replica.facts.iter().find(|fact| channel.book.listed_line(fact.asset).is_ok());
+        let tx = match next {
+            Some(fact) => {
+                let proposer = match fact.change {
+                    CollateralChange::Added { side, .. } => side,
+                    CollateralChange::Settled { .. } | CollateralChange::Lapsed { .. } => Side::Left,
+                };
+                Some(fact.to_tx()).filter(|_| proposer == replica.me)
+            }
+            None => self.due_lapse(handle),
         };
-        // A refusal means that there is nothing held for it: its frame was never agreed.
-        let _ = self.draft(at, handle, tx);
+        let Some(tx) = tx else { return };
+        // One at a time: the next follows once this one stands in the head.
+        let stacked = replica.stack.iter().flat_map(|proposal| proposal.frame.txs.iter());
+        if !stacked.chain(replica.draft.iter().map(|draft| &draft.tx)).any(is_fact) {
+            // One that doesn't fit was overtaken by the other side's frame.
+            let _ = self.draft(at, handle, tx);
+        }
     }
 }

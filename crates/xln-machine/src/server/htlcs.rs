@@ -1,153 +1,33 @@
-//! HTLCs, wherever their channel's two sides are: locked, claimed, given back; and what becomes of them afterwards.
+//! HTLCs, wherever their channel's two sides are: locked, claimed, given back.
 //!
 //! In a channel whose sides are both here a step is done at once; in one with another node it waits for the turn's frame, and counts
-//! once [`Outcome`] says so. Either way the follow-up goes through one queue, [`Todo`], worked off before the input ends.
+//! once the replica says so. Either way what follows goes through one queue, [`Todo`].
 //!
-//! Laws: **HT-1**, **HT-2** (claim before expiry, the payer releases once a deep block is past it), **HT-6**, **CH-8** (forwarded and shown
-//! only once final, given back only once released).
+//! Laws: **HT-1**, **HT-2** (claim before expiry, the payer releases once a deep block is past it), **HT-6**.
 
 use super::journal::Undo;
+use super::outcomes::Todo;
 use super::routes::Source;
 use super::state::Server;
 use crate::arena::Handle;
-use crate::channel::replica::{Outcome, SeenFact};
 use crate::channel::{Book, Channel, ChannelStatus};
 use crate::machine::At;
-use xln_crypto::frames::hashlock;
-use xln_types::frame::CollateralChange;
 use xln_types::tx::{HtlcCancel, HtlcCreate, HtlcFulfill};
-use xln_types::{AssetId, ChannelId, Event, Failure, FrameTx, Hash, Htlc, HtlcKey, Onion, Rejection, Side, TxHash};
+use xln_types::{ChannelId, Event, Failure, FrameTx, Hash, Htlc, HtlcKey, Onion, Rejection, Side};
 
 /// How many HTLCs one deep block's time may release; the next block releases the rest.
 pub(super) const EXPIRED_HTLCS_MAX: usize = 1024;
-
-/// What still follows from what was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Todo {
-    /// A replica said so.
-    Outcome(Handle<Channel>, Outcome),
-    /// An HTLC is final for its receiver, who is here.
-    Arrived(Handle<Channel>, HtlcKey),
-    /// An HTLC of a payer who is here was claimed.
-    Claimed(Handle<Channel>, HtlcKey, Hash),
-    /// An HTLC of a payer who is here was given back.
-    Returned(Handle<Channel>, HtlcKey, Failure),
-}
 
 /// Which HTLC of which channel.
 pub(super) type HtlcPlace = (ChannelId, HtlcKey);
 
 impl Server {
-    /// Works off what follows, until nothing does. Nothing here is refused: what can't go on is given back.
-    pub(super) fn work_off(&mut self, at: At) {
-        while let Some(todo) = self.todo.pop_front() {
-            match todo {
-                Todo::Outcome(handle, outcome) => self.outcome(at, handle, outcome),
-                Todo::Arrived(handle, key) => self.arrived(at, handle, key),
-                Todo::Claimed(handle, key, preimage) => self.claimed(at, handle, key, preimage),
-                Todo::Returned(handle, key, failure) => self.returned(at, handle, key, failure),
-            }
-        }
-    }
-
-    fn outcome(&mut self, at: At, handle: Handle<Channel>, outcome: Outcome) {
-        match outcome {
-            Outcome::Final(FrameTx::Pay { asset, amount, memo, .. }) => {
-                let Some(me) = self.own_side(handle) else { return };
-                self.tell_paid(handle, me.other(), asset, amount, memo);
-            }
-            Outcome::Final(FrameTx::HtlcAdd { id, .. }) => {
-                let Some(me) = self.own_side(handle) else { return };
-                self.todo.push_back(Todo::Arrived(handle, HtlcKey { side: me.other(), id }));
-            }
-            Outcome::Preimage { key, preimage, .. } => {
-                self.tell_ended(handle, key, Vec::new());
-                self.todo.push_back(Todo::Claimed(handle, key, preimage));
-            }
-            Outcome::Returned { key, failure, .. } => {
-                self.tell_ended(handle, key, vec![failure.clone()]);
-                self.todo.push_back(Todo::Returned(handle, key, failure));
-            }
-            Outcome::Acknowledged(tx) => self.acknowledged(at, handle, tx),
-            Outcome::Dropped { tx, reason } => self.dropped(at, handle, tx, reason),
-            Outcome::Final(FrameTx::Settle { diffs, counter, valid_until_s }) => {
-                self.sign_for_chain(handle, counter, valid_until_s, &diffs);
-            }
-            Outcome::Final(_) => {}
-        }
-    }
-
-    /// Both sides have signed what this one asked for.
-    fn acknowledged(&mut self, at: At, handle: Handle<Channel>, tx: FrameTx) {
-        let Some(me) = self.own_side(handle) else { return };
-        match tx {
-            FrameTx::Open { .. } => self.opened_remote(at, handle),
-            FrameTx::Pay { asset, amount, payment, memo } => {
-                self.tell_paid(handle, me, asset, amount, memo);
-                let payer = self.channels.at(handle).head.entity(me);
-                self.journal.events.push(Event::PaymentEnded { payment, payer, failure: vec![], preimage: Hash::ZERO });
-            }
-            FrameTx::HtlcFulfill { id, preimage } => {
-                let key = HtlcKey { side: me.other(), id };
-                let payee = self.channels.at(handle).head.entity(me);
-                self.invoice_paid((payee, hashlock(&preimage)));
-                self.tell_ended(handle, key, Vec::new());
-                self.forget_forward((self.channels.at(handle).head.id, key));
-            }
-            FrameTx::HtlcCancel { key, failure } => {
-                self.tell_ended(handle, key, vec![failure]);
-                self.forget_forward((self.channels.at(handle).head.id, key));
-            }
-            _ => {}
-        }
-    }
-
-    /// What this side asked for can never come to pass any more.
-    fn dropped(&mut self, at: At, handle: Handle<Channel>, tx: FrameTx, reason: Rejection) {
-        let Some(me) = self.own_side(handle) else { return };
-        match tx {
-            FrameTx::Pay { payment, .. } => self.payment_failed_at_once(handle, me, payment, reason),
-            FrameTx::HtlcAdd { id, .. } => {
-                self.todo.push_back(Todo::Returned(handle, HtlcKey { side: me, id }, Failure::here(reason)));
-            }
-            FrameTx::HtlcFulfill { id, preimage } => {
-                let payee = self.channels.at(handle).head.entity(me);
-                self.invoice_unclaimed((payee, hashlock(&preimage)));
-                // The claim can't be made by a frame any more: only the chain can settle it (HT-7).
-                let pending = self.channels.at(handle).book.htlc(HtlcKey { side: me.other(), id }).is_some();
-                if pending {
-                    let channel = self.channels.at(handle).head.id;
-                    let reason =
-                        format!("htlc {id} of channel {channel} can be claimed on the chain alone: {preimage}");
-                    self.journal.events.push(Event::Alarm { reason });
-                }
-            }
-            FrameTx::Settle { counter, .. } => self.settlement_dropped(at, handle, counter),
-            _ => {}
-        }
-    }
-
     /// On which side of a channel this node's own entity stands; of one whose sides are both here, none in particular.
     pub(super) fn own_side(&self, handle: Handle<Channel>) -> Option<Side> {
         self.channels.at(handle).replica.as_ref().map(|replica| replica.me)
     }
 
-    fn tell_paid(
-        &mut self,
-        handle: Handle<Channel>,
-        payer: Side,
-        asset: AssetId,
-        amount: xln_types::Amount,
-        memo: xln_types::codec::Blob,
-    ) {
-        let channel = self.channels.at(handle);
-        let head = channel.head;
-        let delta = channel.line(asset).map_or(xln_types::Balance::ZERO, crate::channel::Line::delta);
-        let (payer, payee) = (head.entity(payer), head.entity(payer.other()));
-        self.journal.events.push(Event::Paid { channel: head.id, payer, payee, asset, amount, delta, memo });
-    }
-
-    fn tell_ended(&mut self, handle: Handle<Channel>, key: HtlcKey, failure: Vec<Failure>) {
+    pub(super) fn tell_ended(&mut self, handle: Handle<Channel>, key: HtlcKey, failure: Vec<Failure>) {
         let head = self.channels.at(handle).head;
         let (channel, left, right) = (head.id, head.left, head.right);
         self.journal.events.push(Event::HtlcEnded { channel, left, right, key, failure });
@@ -230,7 +110,7 @@ impl Server {
         self.step_book(at, handle, by, &tx)?;
         self.tell_ended(handle, key, vec![failure.clone()]);
         self.forget_forward((self.channels.at(handle).head.id, key));
-        self.todo.push_back(Todo::Returned(handle, key, failure));
+        self.todo.push_back(Todo::Returned(handle, key, failure.upstream()));
         Ok(())
     }
 
@@ -256,10 +136,11 @@ impl Server {
     /// A book has changed: the journal, the sums of both sides and the subscribers follow.
     pub(super) fn follow_book(&mut self, handle: Handle<Channel>, before: &Book) {
         let channel = self.channels.at_mut(handle);
-        channel.head.dispute_window_s = match channel.book.terms.dispute_window_s {
-            0 => channel.head.dispute_window_s,
-            window_s => window_s,
-        };
+        let agreed_s = channel.book.terms.dispute_window_s;
+        if agreed_s != 0 && agreed_s != channel.head.dispute_window_s {
+            self.journal.undos.push(Undo::Head(handle, Some(channel.head)));
+            channel.head.dispute_window_s = agreed_s;
+        }
         let (head, lines) = (channel.head, channel.book.lines.clone());
         let terms_changed = channel.book.terms != before.terms;
         for (asset, after) in lines {
@@ -366,41 +247,8 @@ impl Server {
         }
     }
 
-    /// CH-12: what the chain did to a channel with another node waits for a frame.
-    pub(super) fn see_fact(&mut self, at: At, handle: Handle<Channel>, fact: SeenFact) -> Result<(), Rejection> {
-        let Some(replica) = self.channels.at_mut(handle).replica.as_mut() else { return Err(Rejection::NotAPeer {}) };
-        replica.see(fact)?;
-        self.draft_facts(at, handle);
-        Ok(())
-    }
-
-    /// The next fact is proposed by the side whose reserve it came from; settlements by left.
-    pub(super) fn draft_facts(&mut self, at: At, handle: Handle<Channel>) {
-        let channel = self.channels.at(handle);
-        let Some(replica) = channel.replica.as_deref() else { return };
-        let Some(fact) = replica.facts.iter().find(|fact| channel.book.listed_line(fact.asset).is_ok()) else { return };
-        let proposer = match fact.change {
-            CollateralChange::Added { side, .. } => side,
-            CollateralChange::Settled { .. } | CollateralChange::Lapsed { .. } => Side::Left,
-        };
-        let tx = fact.to_tx();
-        let stacked = replica.stack.iter().flat_map(|proposal| proposal.frame.txs.iter());
-        let known = stacked.chain(replica.draft.iter().map(|draft| &draft.tx)).any(|other| *other == tx);
-        if proposer == replica.me && !known {
-            // One that doesn't fit was overtaken by the other side's frame.
-            let _ = self.draft(at, handle, tx);
-        }
-    }
-
     /// Reads the route of an HTLC that arrived.
     pub(super) fn onion_of(htlc: &Htlc) -> Result<Option<Onion>, Rejection> {
         Onion::read(&htlc.onion).map_err(|_| Rejection::MalformedBody {})
-    }
-
-    /// A direct payment to another node's entity that fits no more.
-    fn payment_failed_at_once(&mut self, handle: Handle<Channel>, me: Side, payment: TxHash, reason: Rejection) {
-        let payer = self.channels.at(handle).head.entity(me);
-        let failure = vec![Failure::here(reason)];
-        self.journal.events.push(Event::PaymentEnded { payment, payer, failure, preimage: Hash::ZERO });
     }
 }

@@ -106,9 +106,9 @@ impl Server {
         invoice.payment = payment;
     }
 
-    /// The claim can't be made any more.
+    /// The claim can't be made any more. Nobody else may pay it: whoever was on the way may have seen the preimage.
     pub(super) fn invoice_unclaimed(&mut self, key: InvoiceKey) {
-        self.invoice_claimed(key, TxHash::ZERO);
+        self.end_invoice(key, TxHash::ZERO);
     }
 
     /// It is claimed: the payment is final.
@@ -132,11 +132,11 @@ impl Server {
     /// A deep block is past them.
     pub(super) fn expire_invoices(&mut self, deep_s: u64) {
         let expired = self.invoice_expiries.iter().take_while(|(expires_at_s, _)| *expires_at_s < deep_s);
-        let expired: Vec<_> = expired.take(EXPIRED_INVOICES_MAX).map(|(_, key)| *key).collect();
-        for key in expired {
-            if self.invoices.get(&key).is_some_and(|invoice| invoice.payment == TxHash::ZERO) {
-                self.end_invoice(key, TxHash::ZERO);
-            }
+        // One that is being claimed ends with its claim.
+        let is_free = |key: &InvoiceKey| self.invoices.get(key).is_some_and(|invoice| invoice.payment == TxHash::ZERO);
+        let expired = expired.map(|(_, key)| *key).filter(is_free);
+        for key in expired.take(EXPIRED_INVOICES_MAX).collect::<Vec<_>>() {
+            self.end_invoice(key, TxHash::ZERO);
         }
     }
 

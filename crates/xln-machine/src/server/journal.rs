@@ -48,8 +48,8 @@ pub(super) enum Undo {
     Replica(Handle<Channel>, Option<ReplicaRecord>),
     /// An HTLC locked by someone here; it was not.
     Outgoing(HtlcPlace),
-    /// A payment over a route.
-    Payment(TxHash, Option<Box<Payment>>),
+    /// A payment over a route, and its payer.
+    Payment(TxHash, EntityId, Option<Box<Payment>>),
     /// An HTLC that was passed on.
     Forward(HtlcPlace, Option<Forward>),
     /// An invoice.
@@ -108,8 +108,14 @@ impl Server {
             }
             Undo::Head(handle, Some(before)) => self.channels.at_mut(handle).head = before,
             Undo::Head(_, None) => self.remove_newest_channel(),
-            Undo::Line(handle, asset, Some(before)) => self.channels.at_mut(handle).set_line(asset, before),
-            Undo::Line(handle, asset, None) => self.channels.at_mut(handle).book.lines.retain(|(id, _)| *id != asset),
+            Undo::Line(handle, asset, before) => {
+                let channel = self.channels.at_mut(handle);
+                match before {
+                    Some(before) => channel.set_line(asset, before),
+                    None => channel.book.lines.retain(|(id, _)| *id != asset),
+                }
+                self.recount(handle);
+            }
             Undo::Reserve(handle, asset, before) => {
                 let reserves = &mut self.depositary_mut(handle).reserves;
                 match before {

@@ -33,6 +33,9 @@ impl Server {
                     && let Some(all) = self.node_channels.get_mut(&replica.node)
                 {
                     all.remove(&handle);
+                    if all.is_empty() {
+                        self.node_channels.remove(&replica.node);
+                    }
                 }
                 self.speakers.remove(&handle);
             }
@@ -52,7 +55,7 @@ impl Server {
                     self.expiries.remove(&(expires_at_s, place));
                 }
             }
-            Undo::Payment(id, before) => {
+            Undo::Payment(id, _, before) => {
                 match before {
                     Some(before) => self.payments.insert(id, *before),
                     None => self.payments.remove(&id),
@@ -113,11 +116,9 @@ impl Server {
 
     pub(super) fn note_route_part(&self, undo: &Undo, note: &mut Note<'_>) {
         match undo {
-            Undo::Payment(id, before) => {
-                let now = self.payments.get(id);
-                let payer = before.as_deref().or(now).map(|payment| payment.payer).unwrap_or_default();
-                let path = Path::payment(self.signer_of(payer), payer, *id);
-                note(path, &|| rlp(before.as_deref()), &|| rlp(now));
+            Undo::Payment(id, payer, before) => {
+                let path = Path::payment(self.signer_of(*payer), *payer, *id);
+                note(path, &|| rlp(before.as_deref()), &|| rlp(self.payments.get(id)));
             }
             Undo::Forward(place, before) => {
                 let (signer, hub) = (self.genesis.hub_signer, self.hub_id());

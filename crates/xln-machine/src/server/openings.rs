@@ -6,9 +6,9 @@ use super::journal::Undo;
 use super::peers::{CHANNELS_A_NODE_MAX, INTRODUCED_MAX, OFFERS_A_NODE_MAX};
 use super::state::Server;
 use crate::arena::Handle;
-use crate::channel::replica::{Received, Replica, Signed};
+use crate::channel::replica::{Judge, Received, Replica, Signed};
 use crate::channel::state::Head;
-use crate::channel::{self, Action, Channel, ChannelStatus};
+use crate::channel::{self, Action, Book, Channel, ChannelStatus};
 use crate::entity::{self, Entity, EntityRecord};
 use crate::machine::At;
 use crate::signer::Signer;
@@ -33,13 +33,22 @@ impl Server {
             let same = self.is_remote(handle) && self.node_of(id) == Some(node);
             return if same { Ok(()) } else { Err(Rejection::AlreadyExists {}) };
         }
+        let named = xln_crypto::secp::signer_of_public_key(&public_key.0).ok().map(|(signer, _)| signer);
+        if !public_key.0.is_empty() && named != Some(member) {
+            return Err(Rejection::InvalidBoard {});
+        }
         if node == self.hub_id() || member == SignerId::ZERO {
             return Err(Rejection::InvalidBoard {});
+        }
+        // What a signer hosted here may found next is founded here: nobody else has its key.
+        let known = self.signer_index.get(&member);
+        if known.is_some_and(|known| self.signers.at(known).hosted == 1) {
+            return Err(Rejection::AlreadyExists {});
         }
         if INTRODUCED_MAX <= self.nodes.len() {
             return Err(Rejection::TooLarge { limit: INTRODUCED_MAX as u64 });
         }
-        if self.signer_index.get(&member).is_none() {
+        if known.is_none() {
             self.add_signer(Signer {
                 id: member,
                 public_key: public_key.clone(),
@@ -90,7 +99,8 @@ impl Server {
     pub(super) fn check_opening(
         &self,
         verified: &VerifiedMessage,
-        frame: &Frame,
+        judge: &Judge,
+        (frame, signed): (&Frame, &Signed),
         intro: &[Board],
     ) -> Result<(EntityId, Handle<Entity>), Rejection> {
         let ([board], [FrameTx::Open { peer, .. }]) = (intro, frame.txs.as_slice()) else {
@@ -131,6 +141,9 @@ impl Server {
         if OFFERS_A_NODE_MAX <= waiting {
             return Err(Rejection::StackFull { limit: OFFERS_A_NODE_MAX as u64 });
         }
+        // What can't be taken is refused now, not when somebody consents.
+        let replica = Replica::new(id, by.other(), verified.node(), verified.signer());
+        replica.check_frame(&Book::default(), judge, frame, signed)?;
         Ok((proposer, own))
     }
 
@@ -143,7 +156,8 @@ impl Server {
         signed: Signed,
         intro: &[Board],
     ) -> Result<(), Rejection> {
-        let (proposer, own) = self.check_opening(verified, frame, intro)?;
+        let judge = self.judge(at.now_ms);
+        let (proposer, own) = self.check_opening(verified, &judge, (frame, &signed), intro)?;
         let ([board], [FrameTx::Open { dispute_window_s, requested, .. }]) = (intro, frame.txs.as_slice()) else {
             return Err(Rejection::UnknownChannel {});
         };
@@ -172,11 +186,7 @@ impl Server {
         }
         self.attach_replica(handle, frame.by.other())?;
         self.journal.events.push(Event::ChannelStatus { channel: head.id, left, right, status: 0 });
-        let judge = self.judge(at.now_ms);
-        let channel = self.channels.at_mut(handle);
-        let Some(replica) = channel.replica.as_mut() else { return Err(Rejection::NotAPeer {}) };
-        // What can't be taken is refused now, not when somebody consents.
-        replica.check_frame(&channel.book, &judge, frame, &signed)?;
+        let Some(replica) = self.channels.at_mut(handle).replica.as_mut() else { return Err(Rejection::NotAPeer {}) };
         replica.offered = Some(Box::new((frame.clone(), signed)));
         // DESIGN 8: a policy may accept only what costs the entity nothing.
         if self.entities.at(own).record.accepts_free == 1 && requested.is_empty() {

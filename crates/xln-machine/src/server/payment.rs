@@ -4,12 +4,12 @@
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::{self, Action, Channel, ChannelStatus};
-use crate::depositary::Reserve;
 use crate::depositary::reserve::hop_fee;
 use crate::entity::Entity;
 use crate::machine::At;
+use xln_crypto::derive;
 use xln_types::codec::Blob;
-use xln_types::tx::{DirectPayment, MEMO_BYTES_MAX, Transaction};
+use xln_types::tx::{BATCH_PAYMENTS_MAX, BatchPayment, BatchedPayment, DirectPayment, MEMO_BYTES_MAX, Transaction};
 use xln_types::{Address, Amount, AssetId, Balance, Event, FrameTx, Rejection, Side, TxHash};
 
 /// One channel that a payment crosses.
@@ -127,13 +127,52 @@ impl Server {
 
     /// A payment to an entity on another node waits for the turn's frame, and is over once that entity has signed it.
     fn pay_remote(&mut self, at: At, leg: &Leg, body: &DirectPayment, payment: TxHash) -> Result<(), Rejection> {
-        let status = self.channels.at(leg.channel).head.status;
-        if status != ChannelStatus::Open {
-            return Err(Rejection::ChannelNotOpen { status: status.number() });
-        }
         self.check_payable(leg.payer, leg.channel, leg.side, body.asset, leg.amount, leg.number)?;
         let (asset, amount, memo) = (body.asset, leg.amount, body.memo.clone());
         self.draft(at, leg.channel, FrameTx::Pay { asset, amount, payment, memo })
+    }
+
+    /// Many payments over the channel with one payee, all or none.
+    pub(super) fn pay_batch(
+        &mut self,
+        at: At,
+        from: Handle<Entity>,
+        (tx, hash): (&Transaction, TxHash),
+        body: &BatchPayment,
+    ) -> Result<(), Rejection> {
+        if body.payments.is_empty() || BATCH_PAYMENTS_MAX < body.payments.len() {
+            return Err(Rejection::TooLarge { limit: BATCH_PAYMENTS_MAX as u64 });
+        }
+        if body.payments.iter().any(|payment| MEMO_BYTES_MAX < payment.memo.0.len()) {
+            return Err(Rejection::TooLarge { limit: MEMO_BYTES_MAX as u64 });
+        }
+        if body.payments.iter().any(|payment| payment.amount == Amount::ZERO) {
+            return Err(Rejection::AmountNotPositive {});
+        }
+        if !self.assets.contains_key(&body.asset) {
+            return Err(Rejection::UnknownAsset {});
+        }
+        let to = self.entity_index.get(&tx.to).filter(|to| !self.entities.at(*to).deleted);
+        let to = to.ok_or(Rejection::UnknownEntity {})?;
+        let (channel, side) = self.pair(from, to).ok_or(Rejection::NoRoute {})?;
+        let sum = |sum: Amount, payment: &BatchedPayment| sum.plus(payment.amount);
+        let whole = body.payments.iter().try_fold(Amount::ZERO, sum).ok_or(Rejection::OutOfRange {})?;
+        let leg = Leg { number: 0, channel, payer: from, side, amount: whole };
+        if self.own_side(channel).is_none() {
+            for payment in &body.payments {
+                let leg = Leg { amount: payment.amount, ..leg };
+                self.pay_leg(at, &leg, body.asset, Amount::ZERO, &payment.memo)?;
+            }
+            return Ok(());
+        }
+        self.check_payable(from, channel, side, body.asset, whole, 0)?;
+        let payments = body.payments.iter().enumerate().map(|(index, payment)| FrameTx::Pay {
+            asset: body.asset,
+            amount: payment.amount,
+            payment: derive::batched_payment(hash, index as u64),
+            memo: payment.memo.clone(),
+        });
+        self.draft_all(at, channel, payments.collect())
     }
 
     /// CH-1: what an entity can pay over one of its channels: by the channel, and by what DP-2 still allows.
@@ -147,11 +186,7 @@ impl Server {
         let line = self.channels.at(channel).tip().listed_line(asset).ok()?;
         let secured = line.share(side).claim().minus_or_zero(line.held(side));
         let policy = self.entities.at(payer).policy(asset);
-        let depositary = self.depositary(payer);
-        let reserve = depositary.reserve(asset);
-        let exposed = depositary.exposed.get(&asset).copied().unwrap_or_default();
-        let owed = Amount(reserve.owed.0.saturating_add(exposed.0));
-        let drawable = Reserve { owed, ..reserve }.drawable(&policy);
+        let drawable = self.depositary(payer).promised(asset).drawable(&policy);
         Some(Available { channel: line.out(side), policy: Amount(secured.0.saturating_add(drawable.0)) })
     }
 }

@@ -4,12 +4,12 @@
 //! Laws: **CH-6**, **CH-9**, **CH-15** (what is signed is in the log first). How channels begin stands in `openings`.
 
 use super::apply::Effect;
-use super::htlcs::Todo;
 use super::journal::Undo;
+use super::outcomes::Todo;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::replica::{Checked, Judge, Received, Signed};
-use crate::channel::{self, Channel};
+use crate::channel::{self, Channel, ChannelStatus};
 use crate::entity::Entity;
 use crate::machine::At;
 use xln_crypto::VerifiedMessage;
@@ -74,6 +74,22 @@ impl Server {
         Ok(())
     }
 
+    /// Many at once, all or none: those that come first leave room for those that come after, or none is taken.
+    ///
+    /// # Errors
+    /// As [`Replica::draft`]: nothing has changed then.
+    pub(super) fn draft_all(&mut self, at: At, handle: Handle<Channel>, txs: Vec<FrameTx>) -> Result<(), Rejection> {
+        let judge = self.judge(at.now_ms);
+        let channel = self.channels.at_mut(handle);
+        let replica = channel.replica.as_mut().ok_or(Rejection::NotAPeer {})?;
+        let before = replica.record();
+        replica.draft_all(&channel.book, &judge, txs)?;
+        self.journal.undos.push(Undo::Replica(handle, Some(before)));
+        self.speakers.insert(handle);
+        self.recount(handle);
+        Ok(())
+    }
+
     /// What another node said.
     pub(super) fn apply_peer(&mut self, at: At, verified: &VerifiedMessage) -> Result<(), Rejection> {
         match verified.message() {
@@ -125,8 +141,10 @@ impl Server {
     fn judge_message(&self, now_ms: u64, verified: &VerifiedMessage) -> Result<Option<Effect>, Rejection> {
         match verified.message() {
             PeerMessage::Frame { frame, proof, signature, intro } => {
+                let signed = Signed { proof: *proof, signature: signature.clone() };
                 if self.channel_index.get(&frame.channel).is_none() {
-                    return self.check_opening(verified, frame, intro).map(|_| None);
+                    let judge = self.judge(now_ms);
+                    return self.check_opening(verified, &judge, (frame, &signed), intro).map(|_| None);
                 }
                 let handle = self.signed_by_peer(verified, frame.channel)?;
                 let channel = self.channels.at(handle);
@@ -134,7 +152,6 @@ impl Server {
                 if replica.offered.is_some() {
                     return Err(Rejection::StaleFrame {});
                 }
-                let signed = Signed { proof: *proof, signature: signature.clone() };
                 match replica.check_frame(&channel.book, &self.judge(now_ms), frame, &signed)? {
                     Checked::Again => Ok(self.acknowledge(handle)),
                     Checked::Equivocation if replica.equivocation.is_some() => Err(Rejection::Equivocation {}),
@@ -173,12 +190,24 @@ impl Server {
         let (before, record) = (channel.book.clone(), replica.record());
         let received = replica.receive_frame(&mut channel.book, &judge, frame, signed);
         self.journal.undos.push(Undo::Replica(handle, Some(record)));
+        if received == Err(Rejection::Equivocation {}) {
+            // CH-9: refused, and its evidence kept; that it happened is no rejection's to hide.
+            let reason = format!("the other side of channel {} has signed two frames on one", frame.channel);
+            self.journal.events.push(Event::Alarm { reason });
+            return Ok(());
+        }
         match received? {
             Received::Again => self.journal.effects.extend(self.acknowledge(handle)),
             Received::Crossed => {}
             Received::Taken(outcomes) => {
                 self.follow_book(handle, &before);
+                // CH-9: openings crossed. Both sides wanted the channel, so each has the other's consent.
+                let head = self.channels.at(handle).head;
+                if head.status == ChannelStatus::Pending && head.accepted == 0 {
+                    self.opened_remote(at, handle);
+                }
                 self.journal.effects.extend(self.acknowledge(handle));
+                self.taken_back(handle, frame);
                 self.agreed(at, handle, outcomes);
             }
         }
@@ -216,7 +245,10 @@ impl Server {
 
     /// This side's signature on the head, as an effect.
     pub(super) fn acknowledge(&self, handle: Handle<Channel>) -> Option<Effect> {
-        let channel = self.channels.at(handle);
+        self.acknowledgement_of(self.channels.at(handle))
+    }
+
+    fn acknowledgement_of(&self, channel: &Channel) -> Option<Effect> {
         let replica = channel.replica.as_ref()?;
         let proof: ChannelProof = replica.acknowledgement(FOUNDING_EPOCH)?;
         let message = Box::new(PeerMessage::Ack { proof, signature: Blob::default() });
@@ -296,11 +328,16 @@ impl Server {
     /// What this node has signed for another and wasn't acknowledged: said again after a reconnection, byte for byte (CH-10).
     pub fn outstanding(&self, node: EntityId) -> Vec<Effect> {
         let handles = self.node_channels.get(&node).into_iter().flatten();
-        let stacks = handles.map(|handle| self.channels.at(*handle)).flat_map(|channel| {
+        let said = handles.flat_map(|handle| {
+            let channel = self.channels.at(*handle);
             let proposals = channel.replica.iter().flat_map(|replica| replica.stack.iter());
-            proposals.filter_map(|proposal| self.proposal_effect(channel, proposal))
+            let proposals = proposals.filter_map(|proposal| self.proposal_effect(channel, proposal));
+            // The stack stands on a frame that the other side may not know to be acknowledged.
+            let stacked = channel.replica.as_ref().is_some_and(|replica| !replica.stack.is_empty());
+            let head = self.acknowledge(*handle).filter(|_| stacked);
+            head.into_iter().chain(proposals).chain(self.settlement_effect(*handle))
         });
-        stacks.collect()
+        said.collect()
     }
 
     /// The nodes with which there are channels.

@@ -1,6 +1,7 @@
 //! Reserves move: deposits and withdrawals of hosted and self-custody entities, allocation into channels and back (**DP-1**,
 //! **DP-2**, **DP-4**, **DP-5**).
 
+use super::outcomes::Todo;
 use super::state::Server;
 use crate::arena::Handle;
 use crate::channel::{self, Action, ChannelStatus};
@@ -92,7 +93,8 @@ impl Server {
         if self.record.halted == 1 {
             return Err(Rejection::Halted {});
         }
-        if body.recipient == Address::ZERO {
+        // The contract refuses both, for good.
+        if body.recipient == Address::ZERO || body.recipient == self.genesis.depositary {
             return Err(Rejection::MalformedBody {});
         }
         self.check_validity(at, body.valid_until_s)?;
@@ -210,7 +212,7 @@ impl Server {
         let channel = self.channel_index.get(&operation.channel);
         match (operation.kind, channel) {
             (OperationKind::Settle, Some(channel)) if self.own_side(channel).is_some() => {
-                self.draft_lapse(at, channel, operation);
+                self.todo.push_back(Todo::Lapses(channel));
                 Ok(())
             }
             (OperationKind::Settle, Some(channel)) => {

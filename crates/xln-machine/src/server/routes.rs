@@ -8,8 +8,7 @@ use super::htlcs::HtlcPlace;
 use super::journal::Undo;
 use super::state::Server;
 use crate::arena::Handle;
-use crate::channel::Channel;
-use crate::depositary::reserve::hop_fee;
+use crate::channel::{Channel, ChannelStatus};
 use crate::entity::Entity;
 use crate::machine::At;
 use xln_types::codec::{Blob, RlpDecodable, RlpEncodable};
@@ -124,7 +123,15 @@ impl Server {
         let plan = self.plan(at, payer, (body.amount, fee), route)?;
         let first = self.known_entity(plan.first).map_err(|_| Rejection::NoRoute {})?;
         let (channel, side) = self.pair(from, first).ok_or(Rejection::NoRoute {})?;
-        self.check_payable(from, channel, side, body.asset, plan.whole, 0)?;
+        // What would have worked for the recipient: the first leg carries the fees too.
+        let net = |available: Amount| available.minus_or_zero(fee);
+        self.check_payable(from, channel, side, body.asset, plan.whole, 0).map_err(|refused| match refused {
+            Rejection::InsufficientFunds { available, leg } => {
+                Rejection::InsufficientFunds { available: net(available), leg }
+            }
+            Rejection::LimitExceeded { available, leg } => Rejection::LimitExceeded { available: net(available), leg },
+            other => other,
+        })?;
         let onion = Onion { version: ONION_VERSION, payment: id, hops: plan.hops };
         let htlc = Htlc {
             asset: body.asset,
@@ -154,7 +161,7 @@ impl Server {
             memo: body.memo.clone(),
         };
         self.payments.insert(id, payment);
-        self.journal.undos.push(Undo::Payment(id, None));
+        self.journal.undos.push(Undo::Payment(id, payer, None));
         Ok(())
     }
 
@@ -209,160 +216,12 @@ impl Server {
         Ok(Plan { first, whole: amount, expires_at_s, hops })
     }
 
-    /// An HTLC is final for an entity that is here: it claims it, passes it on, or gives it back.
-    pub(super) fn arrived(&mut self, at: At, handle: Handle<Channel>, key: HtlcKey) {
-        let channel = self.channels.at(handle);
-        let receiver = channel.head.entity(key.side.other());
-        let Some(htlc) = channel.book.htlc(key).cloned() else { return };
-        let onward = match Server::onion_of(&htlc) {
-            // Locked by its payer's own wish: the receiver claims it, or doesn't.
-            Ok(None) => return,
-            Ok(Some(onion)) if onion.hops.is_empty() => self.arrived_for(at, handle, key, receiver, &htlc, &onion),
-            Ok(Some(onion)) => self.pass_on(at, handle, key, receiver, &htlc, &onion),
-            Err(reason) => Err(reason),
-        };
-        if let Err(reason) = onward {
-            // One that has ended meanwhile, or a channel in dispute: nothing is left to give back here.
-            let _ = self.give_back(at, handle, key.side.other(), key, Failure::here(reason));
-        }
-    }
-
-    /// The recipient claims what it asked for.
-    fn arrived_for(
-        &mut self,
-        at: At,
-        handle: Handle<Channel>,
-        key: HtlcKey,
-        receiver: EntityId,
-        htlc: &Htlc,
-        onion: &Onion,
-    ) -> Result<(), Rejection> {
-        let Some(invoice) = self.invoices.get(&(receiver, htlc.hashlock)) else {
-            // Who holds its own keys may have made the preimage itself, and has until the expiry.
-            let entity = self.known_entity(receiver)?;
-            return if self.is_hosted(entity) { Err(Rejection::InvoiceUnpayable {}) } else { Ok(()) };
-        };
-        let open = invoice.payment == TxHash::ZERO && at.now_s() <= invoice.expires_at_s;
-        let fits = open && invoice.asset == htlc.asset && invoice.amount == htlc.amount;
-        if !fits {
-            return Err(Rejection::InvoiceUnpayable {});
-        }
-        let preimage = invoice.preimage;
-        self.claim_htlc(at, handle, key, preimage)?;
-        self.invoice_claimed((receiver, htlc.hashlock), onion.payment);
-        if self.own_side(handle).is_none() {
-            self.invoice_paid((receiver, htlc.hashlock));
-        }
-        Ok(())
-    }
-
-    /// HT-4: a hub locks the same for the next hop, for its fee and with time to spare.
-    fn pass_on(
-        &mut self,
-        at: At,
-        handle: Handle<Channel>,
-        key: HtlcKey,
-        receiver: EntityId,
-        htlc: &Htlc,
-        onion: &Onion,
-    ) -> Result<(), Rejection> {
-        let Some((next, rest)) = onion.hops.split_first() else { return Err(Rejection::NoRoute {}) };
-        if receiver != self.hub_id() {
-            return Err(Rejection::NoRoute {});
-        }
-        let to = self.known_entity(next.to).map_err(|_| Rejection::NoRoute {})?;
-        let (out, side) = self.pair(self.hub, to).ok_or(Rejection::NoRoute {})?;
-        // Back over the channel it came by would only lock money twice.
-        if out == handle {
-            return Err(Rejection::NoRoute {});
-        }
-        let policy = self.entities.at(self.hub).policy(htlc.asset);
-        let expected = if self.is_unique(htlc.asset) { Some(Amount::ZERO) } else { hop_fee(&policy, next.amount) };
-        let expected = expected.ok_or(Rejection::OutOfRange {})?;
-        let offered = htlc.amount.minus(next.amount).ok_or(Rejection::FeeTooLow { expected })?;
-        if offered < expected {
-            return Err(Rejection::FeeTooLow { expected });
-        }
-        let until_s = htlc.expires_at_s.saturating_sub(HOP_DELTA_S);
-        let from_s = at.now_s().saturating_add(1);
-        if !(from_s..=until_s).contains(&next.expires_at_s) {
-            return Err(Rejection::ExpiryOutside { from_s, until_s });
-        }
-        self.check_payable(self.hub, out, side, htlc.asset, next.amount, 1)?;
-        let payment = onion.payment;
-        let passed = Onion { version: ONION_VERSION, payment, hops: rest.to_vec() };
-        let onward = Htlc {
-            asset: htlc.asset,
-            amount: next.amount,
-            hashlock: htlc.hashlock,
-            expires_at_s: next.expires_at_s,
-            onion: Blob(alloy_rlp::encode(&passed)),
-        };
-        let incoming = (self.channels.at(handle).head.id, key);
-        let out_key = self.lock(at, out, side, onward, Source::Incoming(incoming))?;
-        let channel = self.channels.at(out).head.id;
-        self.forwards.insert(incoming, Forward { payment, channel, key: out_key, preimage: Hash::ZERO });
-        self.journal.undos.push(Undo::Forward(incoming, None));
-        Ok(())
-    }
-
-    /// An HTLC of someone here was claimed: the payment has succeeded, or the preimage goes on upstream at once.
-    pub(super) fn claimed(&mut self, at: At, handle: Handle<Channel>, key: HtlcKey, preimage: Hash) {
-        let place = (self.channels.at(handle).head.id, key);
-        match self.forget_outgoing(place) {
-            None | Some(Source::Own) => {}
-            Some(Source::Payment(id)) => self.payment_ended(id, Vec::new(), preimage),
-            Some(Source::Incoming(incoming)) => {
-                if let Some(forward) = self.forwards.get_mut(&incoming) {
-                    self.journal.undos.push(Undo::Forward(incoming, Some(*forward)));
-                    forward.preimage = preimage;
-                }
-                let Some(upstream) = self.channel_index.get(&incoming.0) else { return };
-                if let Err(reason) = self.claim_htlc(at, upstream, incoming.1, preimage) {
-                    let reason = format!("an htlc was claimed from us and can't be claimed by us: {}", reason.reason());
-                    self.journal.events.push(Event::Alarm { reason });
-                }
-            }
-        }
-    }
-
-    /// HT-3: an HTLC of someone here can't be claimed any more: only now is it given back upstream.
-    pub(super) fn returned(&mut self, at: At, handle: Handle<Channel>, key: HtlcKey, failure: Failure) {
-        let place = (self.channels.at(handle).head.id, key);
-        match self.forget_outgoing(place) {
-            None | Some(Source::Own) => {}
-            Some(Source::Payment(id)) => self.payment_ended(id, vec![failure.upstream()], Hash::ZERO),
-            Some(Source::Incoming(incoming)) => {
-                let Some(upstream) = self.channel_index.get(&incoming.0) else { return };
-                let by = incoming.1.side.other();
-                if self.give_back(at, upstream, by, incoming.1, failure.upstream()).is_err() {
-                    // It has ended there already: its payer took it back after its expiry.
-                    self.forget_forward(incoming);
-                }
-            }
-        }
-    }
-
-    /// An HTLC of someone here has ended.
-    fn forget_outgoing(&mut self, place: HtlcPlace) -> Option<Source> {
-        let (expires_at_s, source) = self.outgoing.remove(&place)?;
-        self.expiries.remove(&(expires_at_s, place));
-        Some(source)
-    }
-
-    /// The incoming HTLC of a forward has ended.
-    pub(super) fn forget_forward(&mut self, incoming: HtlcPlace) {
-        if let Some(forward) = self.forwards.remove(&incoming) {
-            self.journal.undos.push(Undo::Forward(incoming, Some(forward)));
-        }
-    }
-
     /// Every payment ends: it succeeded, or failed for a reason at a hop.
     pub(super) fn payment_ended(&mut self, id: TxHash, failure: Vec<Failure>, preimage: Hash) {
         let Some(payment) = self.payments.remove(&id) else { return };
         let status = if failure.is_empty() { PaymentStatus::Succeeded } else { PaymentStatus::Failed };
         let payer = payment.payer;
-        self.journal.undos.push(Undo::Payment(id, Some(Box::new(payment.clone()))));
+        self.journal.undos.push(Undo::Payment(id, payer, Some(Box::new(payment.clone()))));
         self.journal.events.push(Event::PaymentEnded { payment: id, payer, failure: failure.clone(), preimage });
         if ENDED_PAYMENTS_MAX <= self.ended_payments.len() {
             let _ = self.ended_payments.pop_front();
@@ -370,7 +229,7 @@ impl Server {
         self.ended_payments.push_back(Payment { status: status as u8, failure, preimage, ..payment });
     }
 
-    /// CH-1: refuses what the payer can't pay over this channel: by the channel, or by its policy (DP-2).
+    /// CH-1, CH-11: refuses what the payer can't pay over this channel: by the channel, or by its policy (DP-2).
     pub(super) fn check_payable(
         &self,
         payer: Handle<Entity>,
@@ -380,6 +239,10 @@ impl Server {
         amount: Amount,
         leg: u8,
     ) -> Result<(), Rejection> {
+        let status = self.channels.at(channel).head.status;
+        if status != ChannelStatus::Open {
+            return Err(Rejection::ChannelNotOpen { status: status.number() });
+        }
         let available = self.available(payer, channel, side, asset).ok_or(Rejection::UnknownAsset {})?;
         if amount <= available.smaller() {
             return Ok(());

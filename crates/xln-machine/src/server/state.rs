@@ -1,9 +1,10 @@
 //! What the server holds: the arenas of all machines, the indexes into them, the state tree, and the block under construction.
 
 use super::block::OpenBlock;
-use super::htlcs::{HtlcPlace, Todo};
+use super::htlcs::HtlcPlace;
 use super::invoices::{Invoice, InvoiceKey};
 use super::journal::Journal;
+use super::outcomes::Todo;
 use super::routes::{Forward, Payment, Source};
 use crate::arena::{Arena, Handle, Index};
 use crate::channel::Channel;

@@ -4,12 +4,13 @@
 use super::journal::Undo;
 use super::state::Server;
 use crate::arena::Handle;
+use crate::channel::state::Promised;
 use crate::channel::{self, Channel, Line};
 use crate::depositary::{self, Operation, OperationStatus, Reserve};
 use crate::entity::{self, Entity};
 use crate::machine::{At, Machine};
 use crate::signer::{self, Signer};
-use xln_types::{AssetId, Balance, EntityId, Event, OperationId, Rejection, Side};
+use xln_types::{Amount, AssetId, Balance, EntityId, Event, OperationId, Rejection, Side};
 
 impl Server {
     /// A signer processes a message.
@@ -103,6 +104,11 @@ impl Server {
             self.journal.undos.push(Undo::Head(handle, Some(head)));
         }
         self.channels.at_mut(handle).commit(transition);
+        // DP-2: what is locked counts against what is left.
+        let locked = |line: Line| line.held_left != Amount::ZERO || line.held_right != Amount::ZERO;
+        if transition.line.is_some_and(|(_, line)| locked(line)) || !self.channels.at(handle).promised.is_empty() {
+            self.recount(handle);
+        }
         if transition.head.status != head.status {
             self.channel_status_changed(at, handle)?;
         }
@@ -131,7 +137,7 @@ impl Server {
         before: &Line,
         after: &Line,
     ) -> Result<(), Rejection> {
-        let seen = |line: &Line| -> (Balance, xln_types::Amount) { (line.share(side), line.owed(side)) };
+        let seen = |line: &Line| -> (Balance, Amount) { (line.share(side), line.owed(side)) };
         let granted = (before.granted(side), after.granted(side));
         if seen(before) == seen(after) && granted.0 == granted.1 {
             return Ok(());
@@ -140,7 +146,9 @@ impl Server {
         let mut reserve = self.depositary(handle).reserve(asset).moved(seen(before), seen(after))?;
         if granted.0 != granted.1 {
             let policy = self.entities.at(handle).policy(asset);
-            reserve = reserve.regranted(granted.0, granted.1, &policy)?;
+            // What waits in frames of other channels counts too.
+            self.depositary(handle).promised(asset).regranted(granted.0, granted.1, &policy)?;
+            reserve = reserve.regranted_within(granted.0, granted.1);
         }
         self.put_reserve(handle, asset, reserve);
         Ok(())
@@ -176,48 +184,54 @@ impl Server {
         }
     }
 
-    /// DP-2: what the sides that are here would owe more if all that is locked, stacked and drafted came to pass.
+    /// DP-2: what the sides would owe and grant more if all that is locked, stacked and drafted came to pass.
     pub(super) fn recount(&mut self, handle: Handle<Channel>) {
         let channel = self.channels.at(handle);
         let (head, tip) = (channel.head, channel.tip());
-        let mut exposed = Vec::new();
+        let mut promised = Vec::new();
         for (asset, line) in &tip.lines {
             let booked = channel.line(*asset).copied().unwrap_or_default();
             let more = [Side::Left, Side::Right].map(|side| {
-                let worst = Balance(line.share(side).0.saturating_sub(line.held(side).0.cast_signed())).debt();
-                worst.minus_or_zero(booked.owed(side))
+                // What was taken back counts until the other side has signed that (CH-8).
+                let owed = worst(line, side).max(worst(&booked, side)).minus_or_zero(booked.owed(side));
+                Promised { owed, granted: line.granted(side).minus_or_zero(booked.granted(side)) }
             });
-            if more != [xln_types::Amount::ZERO; 2] {
-                exposed.push((*asset, more));
+            if more != [Promised::default(); 2] {
+                promised.push((*asset, more));
             }
         }
-        if exposed == channel.exposed {
+        if promised == channel.promised {
             return;
         }
-        let before = std::mem::replace(&mut self.channels.at_mut(handle).exposed, exposed.clone());
+        let before = std::mem::replace(&mut self.channels.at_mut(handle).promised, promised.clone());
         for (asset, more) in before {
-            self.expose(&head, asset, more, false);
+            self.promise(&head, asset, more, false);
         }
-        for (asset, more) in exposed {
-            self.expose(&head, asset, more, true);
+        for (asset, more) in promised {
+            self.promise(&head, asset, more, true);
         }
     }
 
-    fn expose(&mut self, head: &channel::state::Head, asset: AssetId, more: [xln_types::Amount; 2], add: bool) {
+    fn promise(&mut self, head: &channel::state::Head, asset: AssetId, more: [Promised; 2], add: bool) {
+        let changed = |sum: Amount, more: Amount| {
+            Amount(if add { sum.0.saturating_add(more.0) } else { sum.0.saturating_sub(more.0) })
+        };
         for (side, more) in [Side::Left, Side::Right].into_iter().zip(more) {
             let Ok(handle) = self.known_entity(head.entity(side)) else { continue };
-            let exposed = self.depositary_mut(handle).exposed.entry(asset).or_default();
-            exposed.0 = if add { exposed.0.saturating_add(more.0) } else { exposed.0.saturating_sub(more.0) };
+            let depositary = self.depositary_mut(handle);
+            for (sums, more) in [(&mut depositary.exposed, more.owed), (&mut depositary.granting, more.granted)] {
+                let sum = changed(sums.get(&asset).copied().unwrap_or_default(), more);
+                if sum == Amount::ZERO {
+                    sums.remove(&asset);
+                } else {
+                    sums.insert(asset, sum);
+                }
+            }
         }
     }
 
     /// The policies on what an entity grants (DESIGN 8), asked before a grant enters a frame.
-    pub(super) fn may_grant(
-        &self,
-        handle: Handle<Channel>,
-        asset: AssetId,
-        granted: xln_types::Amount,
-    ) -> Result<(), Rejection> {
+    pub(super) fn may_grant(&self, handle: Handle<Channel>, asset: AssetId, granted: Amount) -> Result<(), Rejection> {
         let channel = self.channels.at(handle);
         let Some(me) = channel.replica.as_ref().map(|replica| replica.me) else { return Err(Rejection::NotAPeer {}) };
         if !self.assets.contains_key(&asset) {
@@ -228,9 +242,9 @@ impl Server {
             return Err(Rejection::NotForUniqueAsset {});
         }
         let grantor = self.known_entity(channel.head.entity(me))?;
-        let before = channel.line(asset).map_or(xln_types::Amount::ZERO, |line| line.granted(me));
+        let before = channel.tip().line(asset).map_or(Amount::ZERO, |line| line.granted(me));
         let policy = self.entities.at(grantor).policy(asset);
-        self.depositary(grantor).reserve(asset).regranted(before, granted, &policy).map(|_| ())
+        self.depositary(grantor).promised(asset).regranted(before, granted, &policy).map(|_| ())
     }
 
     fn put_reserve(&mut self, handle: Handle<Entity>, asset: AssetId, reserve: Reserve) {
@@ -342,4 +356,9 @@ impl Server {
         let entity = self.entities.at(handle);
         if entity.record.id == id && !entity.deleted { Ok(handle) } else { Err(Rejection::UnknownEntity {}) }
     }
+}
+
+/// What a side would owe if all that it has locked were claimed.
+fn worst(line: &Line, side: Side) -> Amount {
+    Balance(line.share(side).0.saturating_sub(line.held(side).0.cast_signed())).debt()
 }

@@ -8,6 +8,7 @@
 mod capacity;
 mod codec;
 mod evidence;
+mod frames;
 mod htlcs;
 mod offdeltas;
 mod paths;
@@ -24,10 +25,11 @@ use xln_types::{Address, Hash};
 type File = (&'static str, fn() -> Value);
 
 /// Each file.
-const FILES: [File; 9] = [
+const FILES: [File; 10] = [
     ("capacity.json", capacity::file),
     ("codec.json", codec::file),
     ("evidence.json", evidence::file),
+    ("frames.json", frames::file),
     ("htlcs.json", htlcs::file),
     ("offdeltas.json", offdeltas::file),
     ("paths.json", paths::file),

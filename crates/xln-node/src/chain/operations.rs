@@ -13,8 +13,8 @@ use tokio::sync::{Notify, watch};
 use xln_api::backend::Request;
 use xln_chain::calldata::{self, Authority};
 use xln_chain::digest::{self, Diff, Domain};
-use xln_chain::signing::{Envelope, Prepared, sign_for};
-use xln_chain::submitter::{Order, Submitter, broadcast, wait_mined};
+use xln_chain::signing::{Envelope, Prepared, nonce_of, sign_for};
+use xln_chain::submitter::{Order, Submitter, broadcast};
 use xln_chain::{Call, Chain, ChainError};
 use xln_machine::depositary::{Operation, OperationKind, OperationStatus};
 use xln_types::asset::AssetKind;
@@ -24,7 +24,7 @@ use xln_types::{
     SignerId,
 };
 
-/// How long to wait for a transaction to be mined before looking again later.
+/// How long an operation rests that was sent: the follower brings what became of it.
 const MINED_WAIT_MS: u64 = 60_000;
 /// How long an operation that could not be sent rests before it is tried again.
 const RETRY_MS: u64 = 5_000;
@@ -32,6 +32,9 @@ const RETRY_MS: u64 = 5_000;
 const ROUND: Duration = Duration::from_secs(1);
 /// Gas for a deposit that can't be simulated yet, because the approval before it isn't mined.
 const DEPOSIT_GAS: u64 = 300_000;
+/// A deposit whose transaction the chain couldn't take over so many blocks has failed: its nonce was used by another, or stands behind one that is
+/// lost, after a reorganisation or by the owner's own doing. Deeper than any confirmations, so that the other stays.
+const STUCK_BLOCKS: u64 = 64;
 /// Most operations carried out in one round.
 const ROUND_OPERATIONS_MAX: usize = 256;
 
@@ -68,6 +71,8 @@ pub struct Operations<N: Door, K: Keys> {
     health: Arc<ChainHealth>,
     /// When an operation may be tried (again), in the door's elapsed milliseconds.
     rest: HashMap<OperationId, u64>,
+    /// Since which block the chain can't take a deposit's transaction.
+    stuck: HashMap<OperationId, u64>,
 }
 
 impl<N: Door, K: Keys> Operations<N, K> {
@@ -86,7 +91,7 @@ impl<N: Door, K: Keys> Operations<N, K> {
         let submitter =
             keystore.with_secret(hub, |secret| Submitter::new(Arc::clone(&chain), domain.chain_id, secret))?;
         let submitter = submitter.map_err(|_| crate::keystore::KeystoreError::Unknown(hub))?;
-        Ok(Operations { node, chain, keystore, domain, submitter, health, rest: HashMap::new() })
+        Ok(Operations { node, chain, keystore, domain, submitter, health, rest: HashMap::new(), stuck: HashMap::new() })
     }
 
     /// Works until told to stop.
@@ -114,12 +119,12 @@ impl<N: Door, K: Keys> Operations<N, K> {
         let Ok((tasks, ended)) = asked else { return };
         for id in ended {
             self.rest.remove(&id);
+            self.stuck.remove(&id);
         }
         for task in tasks {
             let id = task.operation.id;
             let rest = match self.carry_out(&task).await {
-                // The follower brings what the chain recorded; until then it needs nothing more.
-                Ok(()) => MINED_WAIT_MS,
+                Ok(rest_ms) => rest_ms,
                 Err(Failure::Later(reason)) => {
                     tracing::warn!(operation = %id, %reason, "an operation waits");
                     self.submitter.forget_nonce();
@@ -135,13 +140,18 @@ impl<N: Door, K: Keys> Operations<N, K> {
         }
     }
 
-    async fn carry_out(&mut self, task: &Task) -> Result<(), Failure> {
+    /// Answers how long it may rest then.
+    async fn carry_out(&mut self, task: &Task) -> Result<u64, Failure> {
         let data = match task.operation.kind {
             OperationKind::Deposit => return self.deposit(task).await,
             OperationKind::Withdraw => self.withdraw_call(task)?,
             OperationKind::Allocate => self.allocate_call(task)?,
             OperationKind::Settle => self.settle_call(task)?,
         };
+        if task.operation.status == OperationStatus::Sent {
+            // It was sent and isn't there: a transaction of the hub's may be lost, and all that were counted after it wait for its nonce.
+            self.submitter.forget_nonce();
+        }
         let order = Order { to: Some(self.domain.depositary), value: Amount::ZERO, data };
         let prepared = self.submitter.prepare(order).await?;
         self.submitter.send(&prepared.raw, prepared.hash).await?;
@@ -150,7 +160,7 @@ impl<N: Door, K: Keys> Operations<N, K> {
         }
         // Not waited for: on a chain of twelve-second blocks the next operation would wait as long. The follower brings what it did; one that
         // reverted is tried, and so simulated, again after its rest.
-        Ok(())
+        Ok(MINED_WAIT_MS)
     }
 
     fn withdraw_call(&self, task: &Task) -> Result<Vec<u8>, Failure> {
@@ -225,8 +235,8 @@ impl<N: Door, K: Keys> Operations<N, K> {
         signature.map(Vec::from).map_err(|error| Failure::Later(error.to_string()))
     }
 
-    /// Sends a hosted signer's own coins or tokens to the depositary.
-    async fn deposit(&mut self, task: &Task) -> Result<(), Failure> {
+    /// Sends a hosted signer's own coins or tokens to the depositary. Not waited for either: one that hangs would hold up all others.
+    async fn deposit(&mut self, task: &Task) -> Result<u64, Failure> {
         let operation = &task.operation;
         let signer = task.board.sole_member().ok_or_else(|| Failure::Certain("a board of several".to_owned()))?;
         let raw: Vec<Vec<u8>> = if operation.raw.is_empty() {
@@ -238,15 +248,40 @@ impl<N: Door, K: Keys> Operations<N, K> {
         } else {
             operation.raw.iter().map(|raw| raw.0.clone()).collect()
         };
+        let mut rest_ms = MINED_WAIT_MS;
         for bytes in &raw {
             let hash = xln_crypto::keccak256(bytes);
-            broadcast(self.chain.as_ref(), bytes, hash).await?;
-            let mined = wait_mined(self.chain.as_ref(), hash, MINED_WAIT_MS).await?;
-            if !mined.succeeded {
-                return Err(Failure::Certain("the deposit was mined and reverted".to_owned()));
+            match broadcast(self.chain.as_ref(), bytes, hash).await {
+                Err(refusal @ ChainError::Rpc { .. }) => {
+                    return Err(self.stuck(operation.id, &refusal.to_string()).await?);
+                }
+                sent => sent?,
+            }
+            match self.chain.receipt(hash).await? {
+                Some(mined) if !mined.succeeded => {
+                    return Err(Failure::Certain("the deposit was mined and reverted".to_owned()));
+                }
+                Some(_) => {}
+                None => {
+                    let next = self.chain.transaction_count(signer.address()).await?;
+                    if nonce_of(bytes).is_some_and(|nonce| next < nonce) {
+                        return Err(self.stuck(operation.id, "a transaction before it is lost").await?);
+                    }
+                    self.stuck.remove(&operation.id);
+                    rest_ms = RETRY_MS;
+                }
             }
         }
-        Ok(())
+        Ok(rest_ms)
+    }
+
+    /// DP-4: what was signed is sent again and nothing else, so a transaction that the chain won't take any more is waited for no longer than it may
+    /// still come back.
+    async fn stuck(&mut self, id: OperationId, reason: &str) -> Result<Failure, ChainError> {
+        let head = self.chain.head().await?.number;
+        let since = *self.stuck.entry(id).or_insert(head);
+        let has_failed = since.saturating_add(STUCK_BLOCKS) <= head;
+        Ok(if has_failed { Failure::Certain(reason.to_owned()) } else { Failure::Later(reason.to_owned()) })
     }
 
     async fn prepare_deposit(&self, task: &Task, signer: SignerId) -> Result<Vec<Prepared>, Failure> {

@@ -187,6 +187,14 @@ impl PeerHub {
         list
     }
 
+    /// Ends all sessions, and what dials them.
+    pub fn cut_all(&self) {
+        self.dialers().clear();
+        for status in self.peers.list() {
+            self.peers.cut(status.session.id, &xln_net::peer::PeerRefusal::Stopping);
+        }
+    }
+
     /// Says goodbye to all.
     pub async fn stop(&self) {
         self.peers.stop().await;

@@ -52,6 +52,36 @@ pub(crate) fn echo(asked: usize, answered: usize, window: usize, messages: usize
     Ok(rate)
 }
 
+/// Two signatures and two verifications, again and again on every core: how many such fours a second. What a payment costs in signatures if
+/// each side signs it alone.
+pub(crate) fn sign_and_verify_twice(times: usize) -> f64 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let start = Instant::now();
+    let threads: Vec<_> = (0..cores)
+        .map(|core| {
+            std::thread::spawn(move || {
+                let key = secp256k1::SecretKey::from_secret_bytes([7; 32]).ok();
+                let public = key.map(|key| secp256k1::PublicKey::from_secret_key(&key));
+                let (Some(key), Some(public)) = (key, public) else { return };
+                for number in 0..times {
+                    for half in 0..2_u8 {
+                        let mut digest = [half; 32];
+                        digest[..8].copy_from_slice(&((core * times + number) as u64).to_be_bytes());
+                        let message = secp256k1::Message::from_digest(digest);
+                        let signature = secp256k1::ecdsa::sign(message, &key);
+                        let verified = secp256k1::ecdsa::verify(&signature, message, &public);
+                        assert!(verified.is_ok(), "one's own signature is good");
+                    }
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        let _ = thread.join();
+    }
+    (cores * times) as f64 / start.elapsed().as_secs_f64()
+}
+
 /// A bare ticker: the intervals of a thread that sleeps to the next point of a grid.
 pub(crate) fn ticks(interval: Duration, total: Duration) -> Vec<Duration> {
     let start = Instant::now();

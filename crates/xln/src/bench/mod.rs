@@ -3,6 +3,7 @@
 //!
 //! Read [`ws`] for what is measured, [`floor`] for what nothing could beat.
 
+pub(crate) mod channel;
 mod floor;
 mod load;
 mod row;
@@ -15,12 +16,12 @@ use row::Row;
 use serde_json::Value;
 
 /// The suites, in the order of a full run.
-const SUITES: [&str; 1] = ["ws"];
+const SUITES: [&str; 2] = ["ws", "channel"];
 
 /// The options of `xln bench`.
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// Which suite: ws; all if absent.
+    /// Which suite: ws, channel; all if absent.
     suite: Option<String>,
     /// Smaller runs of the same code.
     #[arg(long)]
@@ -38,8 +39,11 @@ pub(crate) async fn run(bench: &Bench) -> Result<(), Failure> {
         Some(name) => return Err(Failure::Usage(format!("{name}: no such suite; there is {}", SUITES.join(", ")))),
     };
     let mut rows = Vec::new();
-    for _ in suites {
-        rows.extend(ws::run(bench.quick, bench.json).await?);
+    for suite in suites {
+        rows.extend(match suite {
+            "channel" => channel::run(bench.quick, bench.json).await?,
+            _ => ws::run(bench.quick, bench.json).await?,
+        });
     }
     if bench.json {
         println!("{}", Value::from(rows.iter().map(Row::to_json).collect::<Vec<_>>()));

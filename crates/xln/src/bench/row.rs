@@ -37,6 +37,17 @@ impl Row {
         Row { suite: "ws", name: name.into(), value, unit, floor: None, better, target, ok: target <= value }
     }
 
+    /// Belongs to another suite.
+    pub(crate) fn of(self, suite: &'static str) -> Row {
+        Row { suite, ..self }
+    }
+
+    /// Must also be at least this part of its floor.
+    pub(crate) fn at_least_of_floor(self, part: f64) -> Row {
+        let enough = self.ratio().is_none_or(|ratio| part <= ratio);
+        Row { ok: self.ok && enough, ..self }
+    }
+
     /// Puts the floor beside it.
     pub(crate) fn beside(self, floor: f64) -> Row {
         Row { floor: Some(floor), ..self }

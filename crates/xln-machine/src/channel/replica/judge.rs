@@ -1,7 +1,7 @@
 //! What is judged once, when a frame is accepted or proposed, and never again in a replay (**CH-6**): timestamps, expiries, chain
 //! facts. Until the judgement is favourable a frame waits with its proposer.
 
-use super::Replica;
+use super::{Replica, SeenFact};
 use crate::channel::book::Book;
 use xln_types::frame::{CollateralChange, FRAME_AHEAD_S_MAX, FrameTx};
 use xln_types::htlc::HTLC_EXPIRY_S_MAX;
@@ -63,7 +63,10 @@ impl Judge {
                 self.lapsed(replica, book, *block, *counter)
             }
             FrameTx::Fact { .. } => {
-                let next = replica.facts.iter().find(|fact| book.listed_line(fact.asset).is_ok());
+                // CH-12: the next one after what this frame has brought so far.
+                let last = (book.terms.fact_block, book.terms.fact_log_index);
+                let counts = |fact: &&SeenFact| last < fact.place() && book.listed_line(fact.asset).is_ok();
+                let next = replica.facts.iter().find(counts);
                 if next.is_some_and(|fact| fact.to_tx() == *tx) { Ok(()) } else { Err(Rejection::FactNotDeep {}) }
             }
             _ => Ok(()),

@@ -80,6 +80,11 @@ pub struct SeenFact {
 }
 
 impl SeenFact {
+    /// Its place in the chain's order: block, and index of the log in it.
+    pub fn place(&self) -> (u64, u64) {
+        (self.block, self.log_index)
+    }
+
     /// As a frame's transaction.
     pub fn to_tx(self) -> FrameTx {
         let SeenFact { block, block_hash, log_index, asset, change } = self;
@@ -110,6 +115,8 @@ pub struct Replica {
     pub height: u64,
     /// The head's hash.
     pub frame: Hash,
+    /// Hash of the frame before the head.
+    pub previous: Hash,
     /// The head's nonce.
     pub nonce: u64,
     /// The head's timestamp, unix seconds.
@@ -186,6 +193,7 @@ impl Replica {
             remote,
             height: 0,
             frame: Hash::ZERO,
+            previous: Hash::ZERO,
             nonce: 0,
             timestamp_s: 0,
             by: Side::Left,
@@ -252,7 +260,8 @@ impl Replica {
         Ok(())
     }
 
-    /// The acknowledgement of the head: this side's signature on the same state.
+    /// The acknowledgement of the head: this side's signature on the same state. Where the link was broken it is sent again before the
+    /// stack (CH-10): to whoever lacks it the stack stands on an unknown frame, is refused, and nobody would send it once more.
     pub fn acknowledgement(&self, board_epoch: u64) -> Option<ChannelProof> {
         let evidence = self.evidence.as_ref().filter(|_| self.by != self.me)?;
         Some(ChannelProof { board_epoch, ..evidence.proof })

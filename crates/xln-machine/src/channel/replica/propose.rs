@@ -1,6 +1,7 @@
 //! Proposing: transactions gather in a draft, and a frame closes over them. **CH-7**, **CH-8** (what may be stacked), **CH-9** (turns).
 
 use super::{DRAFT_TXS_MAX, Draft, FRAME_TX_BYTES_MAX, Judge, Proposal, Replica, STACK_FRAMES_MAX, TURN_MS_MAX};
+use crate::channel::ChannelStatus;
 use crate::channel::book::Book;
 use xln_crypto::frame_hash;
 use xln_types::codec::Encodable;
@@ -13,8 +14,7 @@ impl Replica {
     /// # Errors
     /// What the book or the judge says; `Disputed`; `StackFull`.
     pub fn draft(&mut self, head: &Book, judge: &Judge, tx: FrameTx) -> Result<(), Rejection> {
-        self.has_room(&tx)?;
-        judge.proposes(self.me, self.tip(head), &tx)?;
+        self.may_draft(head, judge, &tx)?;
         let me = self.me;
         self.tip_mut(head).apply(me, &tx)?;
         if let FrameTx::HtlcAdd { id, .. } = tx {
@@ -24,18 +24,35 @@ impl Replica {
         Ok(())
     }
 
+    /// Takes many up, all or none.
+    ///
+    /// # Errors
+    /// As [`Replica::draft`]: nothing has changed then.
+    pub fn draft_all(&mut self, head: &Book, judge: &Judge, txs: Vec<FrameTx>) -> Result<(), Rejection> {
+        let mut tip = self.tip(head).clone();
+        if DRAFT_TXS_MAX < self.draft.len().saturating_add(txs.len()) {
+            return Err(Rejection::StackFull { limit: DRAFT_TXS_MAX as u64 });
+        }
+        for tx in &txs {
+            self.may_draft(head, judge, tx)?;
+            tip.apply(self.me, tx)?;
+        }
+        self.tip = Some(Box::new(tip));
+        self.draft.extend(txs.into_iter().map(|tx| Draft { tx, signed_nonce: 0 }));
+        Ok(())
+    }
+
     /// Whether [`Replica::draft`] would take it.
     ///
     /// # Errors
     /// As [`Replica::draft`].
     pub fn would_draft(&self, head: &Book, judge: &Judge, tx: &FrameTx) -> Result<(), Rejection> {
-        self.has_room(tx)?;
-        judge.proposes(self.me, self.tip(head), tx)?;
+        self.may_draft(head, judge, tx)?;
         self.tip(head).clone().apply(self.me, tx)
     }
 
-    /// CH-16: a bound on what waits. The ends of HTLCs always have a place: HT-6 bounds them.
-    fn has_room(&self, tx: &FrameTx) -> Result<(), Rejection> {
+    /// All but what the book says. CH-16: what waits is bounded; the ends of HTLCs always have a place, since HT-6 bounds them.
+    fn may_draft(&self, head: &Book, judge: &Judge, tx: &FrameTx) -> Result<(), Rejection> {
         if self.frozen {
             return Err(Rejection::Disputed {});
         }
@@ -43,7 +60,17 @@ impl Replica {
         if DRAFT_TXS_MAX <= self.draft.len() && !is_end {
             return Err(Rejection::StackFull { limit: DRAFT_TXS_MAX as u64 });
         }
-        Ok(())
+        // The first frame opens the channel: any other would be refused, and never be given up by left.
+        let opens = matches!(tx, FrameTx::Open { .. });
+        if !opens && self.height == 0 && self.stack.is_empty() && self.draft.is_empty() {
+            return Err(Rejection::ChannelNotOpen { status: ChannelStatus::Pending.number() });
+        }
+        // HT-2: the book knows what both have signed, and not what was given up.
+        let expected = self.next_htlc_id(head);
+        if matches!(tx, FrameTx::HtlcAdd { id, .. } if *id < expected) {
+            return Err(Rejection::HtlcUsed { expected });
+        }
+        judge.proposes(self.me, self.tip(head), tx)
     }
 
     /// The number of this side's next HTLC: above all that the book or an earlier signature of ours has used (HT-2).

@@ -70,9 +70,11 @@ impl Replica {
         if signed.proof.frame == self.frame {
             return Ok(Checked::Again);
         }
-        // CH-9: the head is the other side's own choice; a second one of its at the same height is an equivocation.
-        let second = self.evidence.is_some() && self.by == frame.by && frame.height == self.height;
-        if second { Ok(Checked::Equivocation) } else { Err(Rejection::StaleFrame {}) }
+        // CH-9: the other side chose the head itself: a second one on the same frame is an equivocation. A late copy of a frame that right
+        // gave up stands at the head's height too, but on another frame.
+        let rival = self.by == frame.by && frame.height == self.height && frame.previous == self.previous;
+        let rival = rival && self.evidence.is_some();
+        if rival { Ok(Checked::Equivocation) } else { Err(Rejection::StaleFrame {}) }
     }
 
     /// CH-6: replays the transactions on a copy of the head; what was computed here must be what was signed there.
@@ -142,12 +144,14 @@ impl Replica {
         let nonce = signed.proof.nonce;
         *head = state;
         (self.height, self.frame, self.nonce) = (frame.height, signed.proof.frame, nonce);
+        self.previous = frame.previous;
         (self.timestamp_s, self.by) = (frame.timestamp_s, frame.by);
         self.signed_nonce = self.signed_nonce.max(nonce);
         self.evidence = Some(signed);
         self.yielding_since_ms = None;
         self.forget_facts(head);
         self.rebase(head, judge);
+        let outcomes = self.without_taken_back(frame, outcomes);
         let mut now = Vec::new();
         for outcome in outcomes {
             match outcome {
@@ -158,6 +162,21 @@ impl Replica {
         }
         now.extend(self.ripe(nonce));
         now
+    }
+
+    /// HT-3: an HTLC that its payer took back before it was final is never called final: nobody locks the next one for it.
+    fn without_taken_back(&mut self, frame: &Frame, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        for tx in &frame.txs {
+            if let FrameTx::HtlcCancel { key, .. } = tx
+                && key.side == frame.by
+            {
+                let adds =
+                    |outcome: &Outcome| matches!(outcome, Outcome::Final(FrameTx::HtlcAdd { id, .. }) if *id == key.id);
+                self.pending.retain(|pending| !adds(&pending.outcome));
+                outcomes.retain(|outcome| !adds(outcome));
+            }
+        }
+        outcomes
     }
 
     /// CH-9: right gives up its whole stack and puts its transactions back in order, each as often as it stood there. It owes a frame:
@@ -185,8 +204,8 @@ impl Replica {
         }
         let start = self.proposed.clone();
         self.rebase(start.as_deref().unwrap_or(head), judge);
-        // What was never signed is dropped at once.
-        self.ripe(1)
+        // What was never signed is dropped at once, and what was signed where the head is above all that held it.
+        self.ripe(if self.frozen { 1 } else { self.nonce.max(1) })
     }
 
     /// CH-6: what no longer fits the new head drops: at once if it was never signed, else once it is released (CH-8).
@@ -217,7 +236,7 @@ impl Replica {
     /// CH-12: what is in the head now waits no more.
     fn forget_facts(&mut self, head: &Book) {
         let place = (head.terms.fact_block, head.terms.fact_log_index);
-        self.facts.retain(|fact| place < (fact.block, fact.log_index) || head.listed_line(fact.asset).is_err());
+        self.facts.retain(|fact| place < fact.place() || head.listed_line(fact.asset).is_err());
     }
 
     /// CH-8: the other side signed the head with this nonce: what only lower nonces of ours could undo is done.
@@ -240,7 +259,8 @@ impl Replica {
         if ours == theirs { Ok(()) } else { Err(Rejection::MalformedFrame {}) }
     }
 
-    /// The other side's signature on one of this side's frames, which settles all frames before it too.
+    /// The other side's signature on one of this side's frames, which settles all frames before it too. Once a dispute has begun it is
+    /// evidence and tells nothing any more (CH-12): what comes of each transaction is the chain's to say.
     ///
     /// # Errors
     /// `StaleFrame` for one of a frame that isn't waiting, `MalformedFrame` for one that covers something else.
@@ -258,6 +278,7 @@ impl Replica {
                 outcomes.push(outcome);
             }
             (self.height, self.frame) = (proposal.frame.height, proposal.proof.frame);
+            self.previous = proposal.frame.previous;
             (self.nonce, self.timestamp_s) = (proposal.proof.nonce, proposal.frame.timestamp_s);
         }
         self.by = self.me;
@@ -267,6 +288,9 @@ impl Replica {
         let nonce = signed.proof.nonce;
         self.evidence = Some(signed);
         self.forget_facts(head);
+        if self.frozen {
+            return Ok(Received::Taken(Vec::new()));
+        }
         outcomes.extend(self.ripe(nonce));
         Ok(Received::Taken(outcomes))
     }

@@ -1,3 +1,5 @@
+mod book;
+mod replicas;
 mod script;
 mod walk;
 

@@ -4,16 +4,18 @@
 //! (**CH-13**).
 
 use crate::arena::Handle;
-use crate::channel::Channel;
+use crate::channel::book::Terms;
+use crate::channel::{Channel, Line};
 use crate::depositary::{Operation, OperationKind};
 use crate::entity::{Entity, EntityRecord};
 use crate::machine::At;
+use crate::server::routes::Source;
 use crate::server::state::ServerRecord;
 use crate::server::{Input, Server};
 use crate::signer::Signer;
 use std::collections::{BTreeMap, BTreeSet};
 use xln_types::codec::{Blob, Encodable, decode};
-use xln_types::{Amount, AssetId, Body, Path, Receipt, Rejection, Side, SignerId};
+use xln_types::{Amount, AssetId, Body, EntityId, Path, Receipt, Rejection, Side, SignerId};
 
 /// Checks what must hold at any moment, whatever happened.
 pub(super) fn check(server: &Server) {
@@ -56,7 +58,16 @@ impl Image {
             records.insert(Path::channel(right, head.right, head.id), rlp(&head.left));
             let lines = channel.book.lines.iter();
             records.extend(lines.map(|(asset, line)| (Path::line(left, head.left, head.id, *asset), rlp(line))));
+            let htlcs = channel.book.htlcs.iter();
+            records.extend(htlcs.map(|(key, htlc)| (Path::htlc(left, head.left, head.id, *key), rlp(htlc))));
+            if channel.book.terms != Terms::default() {
+                records.insert(Path::terms(left, head.left, head.id), rlp(&channel.book.terms));
+            }
+            let replica = channel.replica.iter();
+            records.extend(replica.map(|replica| (Path::replica(left, head.left, head.id), rlp(&replica.record()))));
         }
+        records.extend(server.nodes.iter().map(|(entity, node)| (Path::node(*entity), rlp(node))));
+        records.extend(route_records(server));
         Image { records, indexes: indexes(server) }
     }
 
@@ -143,6 +154,19 @@ fn entity_records(server: &Server, handle: Handle<Entity>) -> Vec<(Path, Blob)> 
     records
 }
 
+/// Payments, what was passed on, and invoices.
+fn route_records(server: &Server) -> Vec<(Path, Blob)> {
+    let signer = |entity| server.signer_of(entity);
+    let payments = server.payments.values();
+    let payments = payments.map(|it| (Path::payment(signer(it.payer), it.payer, it.id), rlp(it)));
+    let (hub_signer, hub) = (server.genesis.hub_signer, server.hub_id());
+    let forwards = server.forwards.iter();
+    let forwards = forwards.map(|((channel, key), it)| (Path::forward(hub_signer, hub, *channel, *key), rlp(it)));
+    let invoices = server.invoices.values();
+    let invoices = invoices.map(|it| (Path::invoice(signer(it.payee), it.payee, it.hashlock), rlp(it)));
+    payments.chain(forwards).chain(invoices).collect()
+}
+
 fn indexes(server: &Server) -> String {
     let signers: Vec<_> = server.signers.iter().map(|signer| server.signer_index.get(&signer.id)).collect();
     let addresses = server.entities.iter().map(|entity| entity.record.id.address());
@@ -156,7 +180,10 @@ fn indexes(server: &Server) -> String {
         .collect();
     assert_eq!(pairs.len(), channels.len(), "each channel stands under its pair");
     let by_entity = &server.entity_channels;
-    format!("{signers:?} {entities:?} {channels:?} {pairs:?} {by_entity:?} {:?}", server.ended_operations)
+    let promised: Vec<_> = server.channels.iter().map(|channel| &channel.promised).collect();
+    let routes = (&server.outgoing, &server.expiries, &server.invoice_expiries, &server.node_channels);
+    let ended = (&server.ended_operations, server.ended_payments.len(), server.ended_invoices.len());
+    format!("{signers:?} {entities:?} {channels:?} {pairs:?} {by_entity:?} {promised:?} {routes:?} {ended:?}")
 }
 
 /// TX-2, TX-5: nothing changed, or the nonce of the transaction's sender went up by one.
@@ -202,7 +229,15 @@ fn check_sums(server: &Server) {
             for side in [Side::Left, Side::Right] {
                 let own = operations.values().map(|(_, operation)| *operation);
                 let own = own.filter(|it| it.channel == channel.head.id && it.side == side);
-                assert_eq!(line.held(side), sum(own, OperationKind::Settle, *asset), "DP-5: what is held is under way");
+                // Between nodes a settlement is held from its frame on; else from its operation on.
+                let own = own.filter(|_| channel.replica.is_none());
+                let settled = channel.book.terms.settlement.iter().flat_map(|settlement| &settlement.diffs);
+                let settled = settled.filter(|diff| diff.asset == *asset).map(|diff| side.pick(diff.left, diff.right));
+                let locked = channel.book.htlcs.iter().filter(|(key, htlc)| key.side == side && htlc.asset == *asset);
+                let held = sum(own, OperationKind::Settle, *asset).0
+                    + settled.map(|taken| taken.claim().0).sum::<u128>()
+                    + locked.map(|(_, htlc)| htlc.amount.0).sum::<u128>();
+                assert_eq!(line.held(side).0, held, "DP-5, HT-1: what is held is under way");
             }
             let shares = line.share(Side::Left).0 + line.share(Side::Right).0;
             assert_eq!(shares, line.collateral.0.cast_signed(), "CH-13: shares sum to collateral");
@@ -211,6 +246,65 @@ fn check_sums(server: &Server) {
     let owners: BTreeMap<_, _> = operations.iter().map(|(id, (handle, _))| (*id, *handle)).collect();
     let ends: BTreeSet<_> = operations.values().map(|(_, operation)| (operation.valid_until_s, operation.id)).collect();
     assert_eq!((&server.operation_owner, &server.deadlines), (&owners, &ends), "operations are found by id and end");
+    check_promised(server);
+    check_routes(server);
+}
+
+/// DP-2: what is promised and not yet owed or granted is counted, in each channel and over all of them.
+fn check_promised(server: &Server) {
+    let mut sums: BTreeMap<(EntityId, AssetId), [u128; 2]> = BTreeMap::new();
+    for channel in server.channels.iter() {
+        for (asset, line) in &channel.tip().lines {
+            let booked = channel.line(*asset).copied().unwrap_or_default();
+            for side in [Side::Left, Side::Right] {
+                let worst = |line: &Line| (line.held(side).0.cast_signed() - line.share(side).0).max(0).cast_unsigned();
+                let sum = sums.entry((channel.head.entity(side), *asset)).or_default();
+                sum[0] += worst(line).max(worst(&booked)).saturating_sub(booked.owed(side).0);
+                sum[1] += line.granted(side).0.saturating_sub(booked.granted(side).0);
+            }
+        }
+    }
+    for handle in server.entities.handles() {
+        let depositary = server.depositary(handle);
+        for (kept, at) in [(&depositary.exposed, 0), (&depositary.granting, 1)] {
+            let sums = sums.iter().filter(|((entity, _), sum)| *entity == depositary.entity && sum[at] != 0);
+            let sums: BTreeMap<_, _> = sums.map(|((_, asset), sum)| (*asset, Amount(sum[at]))).collect();
+            assert_eq!(*kept, sums, "DP-2: what is promised");
+        }
+    }
+}
+
+/// What stands in two places of HTLCs and routes: nothing is forgotten, nothing stays behind.
+fn check_routes(server: &Server) {
+    for channel in server.channels.iter() {
+        let mine = channel.replica.as_ref().map(|replica| replica.me);
+        for key in channel.book.htlcs.keys().filter(|key| mine.is_none_or(|me| me == key.side)) {
+            assert!(server.outgoing.contains_key(&(channel.head.id, *key)), "HT-2: known until it ends: {key:?}");
+        }
+    }
+    for ((channel, key), (expires_at_s, source)) in &server.outgoing {
+        let channel = server.channel(*channel).expect("a channel");
+        assert!(channel.replica.is_some() || channel.book.htlc(*key).is_some(), "ended: {key:?} {expires_at_s}");
+        match source {
+            Source::Own => {}
+            Source::Payment(id) => assert!(server.payments.contains_key(id), "a payment under way: {id:?}"),
+            Source::Incoming(_) => {}
+        }
+    }
+    for (expires_at_s, place) in &server.expiries {
+        assert_eq!(server.outgoing.get(place).map(|(at_s, _)| at_s), Some(expires_at_s), "found by its end");
+    }
+    for payment in server.payments.values() {
+        let place = (payment.channel, payment.key);
+        let known = server.outgoing.get(&place).map(|(_, source)| *source);
+        assert_eq!(known, Some(Source::Payment(payment.id)), "a payment under way has its HTLC");
+    }
+    for (channel, key) in server.forwards.keys() {
+        let book = &server.channel(*channel).expect("a channel").book;
+        assert!(book.htlc(*key).is_some(), "HT-3: passed on until it ends: {key:?}");
+    }
+    let ends: BTreeSet<_> = server.invoices.iter().map(|(key, invoice)| (invoice.expires_at_s, *key)).collect();
+    assert_eq!(server.invoice_expiries, ends, "invoices are found by their end");
 }
 
 fn sum<'a>(operations: impl Iterator<Item = &'a Operation>, kind: OperationKind, asset: AssetId) -> Amount {

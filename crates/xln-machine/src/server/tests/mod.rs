@@ -16,6 +16,7 @@ mod facts;
 mod golden;
 mod hub;
 mod image;
+mod nodes;
 mod operations;
 mod payments;
 mod policies;

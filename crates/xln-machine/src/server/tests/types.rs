@@ -40,7 +40,7 @@ fn types_without_a_machine_are_not_available() {
 /// TX-1: the types that have a machine and those that don't are all that there are.
 #[test]
 fn every_type_is_taken_or_not_available() {
-    const TAKEN: [TxType; 15] = [
+    const TAKEN: [TxType; 16] = [
         TxType::CreateEntity,
         TxType::UpdateEntity,
         TxType::DeleteEntity,
@@ -56,6 +56,7 @@ fn every_type_is_taken_or_not_available() {
         TxType::HtlcCreate,
         TxType::HtlcFulfill,
         TxType::HtlcCancel,
+        TxType::BatchPayment,
     ];
     let hub = check(
         "
