@@ -24,7 +24,8 @@ use xln_types::EntityId;
 
 /// Longest request body and WebSocket message, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
-/// How many entity creations of distinct signers may run at once: a signer's own take turns, as each needs the next salt.
+/// How many creations of distinct senders may run at once: a sender's own take turns (an entity needs the next salt, a drafted HTLC is
+/// told by its number).
 const FOUNDING_LANES: usize = 64;
 
 /// What the node decides about the API.
@@ -222,7 +223,7 @@ impl Api {
         Ok(*self.0.identity.get_or_init(|| identity))
     }
 
-    /// The lane in which a signer's creations take turns.
+    /// The lane in which a sender's creations take turns, where an answer depends on what was made before.
     pub(crate) fn founding_lane(&self, signer: xln_types::SignerId) -> Option<&tokio::sync::Mutex<()>> {
         let lane = signer.0.iter().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
         self.0.founding.get(lane % FOUNDING_LANES)

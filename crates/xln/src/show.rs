@@ -4,8 +4,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use std::fmt::Write;
 
-/// Widest cell of a table; what is longer is cut in the middle, so that both ends of an id can be told.
-const CELL_CHARS_MAX: usize = 66;
+/// Widest cell of a table: an HTLC's id. What is longer is cut in the middle, so that both ends can be told.
+const CELL_CHARS_MAX: usize = 94;
 
 /// A table with aligned columns.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {

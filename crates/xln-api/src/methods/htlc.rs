@@ -116,7 +116,7 @@ async fn create(call: Call, params: Create) -> Result<HtlcStep, ApiError> {
     let body = HtlcCreate { channel: id, asset, amount, hashlock, expires_at_s, onion: Blob::default() };
     // Two equal ones are two: which number a drafted one got is told by being the only one that is made meanwhile.
     let lane = call.api.clone();
-    let _turn = match lane.founding_lane(SignerId::from(acting.from)) {
+    let _turn = match lane.founding_lane(SignerId::from(acting.from)).filter(|_| fact.remote) {
         Some(lane) => Some(lane.lock().await),
         None => None,
     };
