@@ -132,11 +132,9 @@ impl Auditor {
                 *self.inflow.entry(asset).or_default() -= number(amount);
             }
             FactKind::CollateralAdded { channel, entity, asset, amount, .. }
-                if self.abroad.ties.contains_key(&channel) =>
+                if self.abroad.ties.contains_key(&channel) && self.own.contains(&entity) =>
             {
-                if self.own.contains(&entity) {
-                    *self.outside.entry(asset).or_default() += number(amount);
-                }
+                *self.outside.entry(asset).or_default() += number(amount);
             }
             FactKind::CollateralAdded { channel, side, asset, amount, entity, .. } if self.own.contains(&entity) => {
                 let line = self.lines.entry((channel, asset)).or_default();

@@ -108,9 +108,9 @@ impl<'a> Sim<'a> {
         let everyone: Vec<People> = (0..options.nodes).map(People::new).collect();
         let mut book = Book::default();
         let mut nodes = Vec::new();
-        for number in 0..options.nodes {
+        for (number, people) in everyone.iter().enumerate() {
             let abroad = if has_peers { Abroad::of(number, options.nodes) } else { Abroad::default() };
-            book.abroad.settle_in(number, &everyone[number]);
+            book.abroad.settle_in(number, people);
             let node = Node::new(number, abroad, &clock, &chain, dice.split(100 + number as u64));
             if options.forget_syncs {
                 node.disk.forget_syncs();

@@ -48,6 +48,9 @@ struct Routed {
 /// How a payment ended: with which preimage, or failed.
 type End = Option<Hash>;
 
+/// Payer, payee, asset, amount, hashlock.
+type Locked = (EntityId, EntityId, AssetId, Amount, Hash);
+
 /// The ledger of all nodes together.
 #[derive(Debug, Default)]
 pub(crate) struct Audit {
@@ -59,7 +62,7 @@ pub(crate) struct Audit {
     ended: BTreeMap<TxHash, End>,
     paid_invoices: BTreeMap<(EntityId, Hash), TxHash>,
     /// HTLCs at their payer's node.
-    locked: BTreeMap<(ChannelId, HtlcKey), (EntityId, EntityId, AssetId, Amount, Hash)>,
+    locked: BTreeMap<(ChannelId, HtlcKey), Locked>,
     over: BTreeSet<(ChannelId, HtlcKey)>,
     /// Hashlocks that belong to routed payments.
     routes: BTreeSet<Hash>,

@@ -165,8 +165,8 @@ fn by_hand(net: &mut Net, dice: &mut Dice) -> String {
         let channel = net.node(one).server.channel(net.people.channel(one, other).0).expect("a channel");
         let side = channel.side_of(net.people.entity(one)).expect("its own").other();
         channel.book.htlcs.iter().find(|(key, htlc)| key.side == side && htlc.onion.0.is_empty()).map(|(key, htlc)| {
-            let all = 0..usize::try_from(BY_HAND).expect("small");
-            (key.id, all.clone().find(|number| hashlock(&preimage(*number)) == htlc.hashlock).unwrap_or(0))
+            let mut all = 0..usize::try_from(BY_HAND).expect("small");
+            (key.id, all.find(|number| hashlock(&preimage(*number)) == htlc.hashlock).unwrap_or(0))
         })
     };
     match (dice.below(4), last(net)) {
