@@ -2,9 +2,11 @@
 //!
 //! [`crate::phases`] has the beginning, the faults and the end; here is what goes on all the time.
 
+mod asking;
+
 use crate::abroad::Abroad;
 use crate::abroad::sessions::Sessions;
-use crate::abroad::travel::{Talk, Traveller};
+use crate::abroad::travel::Talk;
 use crate::chain::SimChain;
 use crate::clock::{Agenda, Clock, START_MS};
 use crate::dice::Dice;
@@ -13,7 +15,6 @@ use crate::network::Network;
 use crate::node::{Book, Node};
 use crate::people::People;
 use crate::workload::Workload;
-use crate::workload::choose::Chooser;
 use crate::{Options, Report, Violation};
 use xln_node::chain::facts::Next;
 
@@ -269,26 +270,6 @@ impl<'a> Sim<'a> {
         let pause_ms = if self.dice.once_in(PAUSE_OPS) { 1_000 + self.dice.below(8_000) } else { self.dice.below(2) };
         self.plan(pause_ms, Event::Ask);
         Ok(())
-    }
-
-    fn choose(&mut self, number: usize) -> crate::workload::Asked {
-        let (node, workload) = (&self.nodes[number], &mut self.workloads[number]);
-        let now_s = node.clock.now_ms() / 1000;
-        if self.has_peers
-            && workload.dice.once_in(3)
-            && let Some(life) = &node.life
-        {
-            let server = life.shared.server();
-            let (talk, everyone, fees) = (&mut self.talk, &self.everyone, &self.fees);
-            let (people, abroad) = (&node.people, &*node.abroad);
-            let asked =
-                Traveller { number, workload, server: &server, people, abroad, everyone, talk, fees, now_s }.ask();
-            if let Some(asked) = asked {
-                return asked;
-            }
-        }
-        let workload = &mut self.workloads[number];
-        Chooser { workload, ledger: &node.ledger, people: &node.people, now_s }.ask()
     }
 
     fn turn(&mut self, number: usize) -> Result<(), String> {

@@ -73,11 +73,15 @@ pub(crate) async fn run(dev: Dev) -> Result<(), Failure> {
     let listen = dev.listen.or_else(|| listen.parse().ok()).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     let listener = bind(listen, "--listen").await?;
     let peer_listener = bind_peers(dev.peer_listen).await?;
-    claim_folder(&data)?;
-    let server = match &dev.join {
+    // All ports before anything is made.
+    let rpc_listener = match dev.join {
         Some(_) => None,
-        None => {
-            let rpc_listener = bind(dev.rpc_listen, "--rpc-listen").await?;
+        None => Some(bind(dev.rpc_listen, "--rpc-listen").await?),
+    };
+    claim_folder(&data)?;
+    let server = match rpc_listener {
+        None => None,
+        Some(rpc_listener) => {
             let chain_folder = data.join("chain");
             let open = move || DevChain::open(&chain_folder, &DevOptions::default());
             let chain = tokio::task::spawn_blocking(open).await.map_err(Failure::world)?.map_err(Failure::world)?;
