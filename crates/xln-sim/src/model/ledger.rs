@@ -325,6 +325,11 @@ impl Ledger {
         own.map(move |((one, _), account)| (usize::from(*one != who), &account.lines[asset]))
     }
 
+    /// DP-2: what it would owe if all that it has locked were claimed.
+    fn promised(&self, who: usize, asset: usize) -> i128 {
+        self.lines_of(who, asset).map(|(side, line)| (line.held[side] - line.share[side]).max(0)).sum()
+    }
+
     pub(crate) fn owed(&self, who: usize, asset: usize) -> i128 {
         self.lines_of(who, asset).map(|(side, line)| line.owed(side)).sum()
     }
@@ -340,7 +345,7 @@ impl Ledger {
     /// DP-2: what may leave someone's reserve.
     pub(crate) fn removable(&self, who: usize, asset: usize) -> i128 {
         let (free, ppm) = (self.people[who].pots[asset].free, self.people[who].policies[asset].reserve_ppm);
-        let minimum = if ppm == 0 { 0 } else { (self.owed(who, asset) * ppm + 999_999) / 1_000_000 };
+        let minimum = if ppm == 0 { 0 } else { (self.promised(who, asset) * ppm + 999_999) / 1_000_000 };
         (free.max(0) - minimum).max(0)
     }
 
@@ -350,7 +355,7 @@ impl Ledger {
         if owe == NONE && reserve_ppm == 0 {
             return NONE;
         }
-        let (free, owed) = (self.people[who].pots[asset].free.max(0), self.owed(who, asset));
+        let (free, owed) = (self.people[who].pots[asset].free.max(0), self.promised(who, asset));
         let covered = if reserve_ppm == 0 { NONE } else { free * 1_000_000 / reserve_ppm };
         (owe.min(covered) - owed).max(0)
     }

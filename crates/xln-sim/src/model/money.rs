@@ -3,6 +3,7 @@
 use super::Answer;
 use super::ledger::{Kind, Ledger, Operation, Progress, amount, side, signed};
 use super::rules::{is_open, listed, valid};
+use crate::chain::DEPOSITARY;
 use crate::people::UNIQUE;
 use xln_crypto::derive;
 use xln_types::tx::{Allocate, Deallocate, Deposit, Withdraw};
@@ -44,7 +45,7 @@ impl Ledger {
         if self.halted {
             return Err(Rejection::Halted {});
         }
-        if body.recipient == Address::ZERO {
+        if body.recipient == Address::ZERO || body.recipient == DEPOSITARY {
             return Err(Rejection::MalformedBody {});
         }
         valid(until_s, now_s)?;
