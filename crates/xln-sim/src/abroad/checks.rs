@@ -102,7 +102,9 @@ fn agree(one: &Channel, other: &Channel) -> Result<(), String> {
 fn open_matters(server: &Server) -> Option<String> {
     for channel in server.channels() {
         let Some(replica) = channel.replica.as_deref() else { continue };
-        if replica.offered.is_none() && !replica.is_settled() {
+        // CH-11: an offer that nobody has consented to may wait for ever.
+        let is_offer = replica.offered.is_some() || replica.height == 0;
+        if !is_offer && !replica.is_settled() {
             return Some(format!("CH-8: {} isn't settled: {:?}", channel.head.id, replica.record()));
         }
         if !channel.book.htlcs.is_empty() || !channel.book.terms.settlement.is_empty() || !replica.facts.is_empty() {

@@ -13,6 +13,8 @@ use xln_storage::{Disk, Kept, LogError, LogOptions, LogReader, MemDisk};
 use xln_types::codec::decode;
 use xln_types::{Entry, Receipt, Record};
 
+/// Whether `xln-audit` can read the records of channels with other nodes. Until then logs of nodes with such channels aren't audited.
+const AUDIT_KNOWS_PEERS: bool = false;
 /// How many of the log's last batches may be unspoken when a node dies.
 const BATCHES_UNSPOKEN_MAX: usize = 256;
 /// A recovery that is cut off is tried again, at most so often.
@@ -207,6 +209,9 @@ impl Node {
             return Err(format!("TX-7: replayed: {difference}"));
         }
         drop(recovered);
+        if !AUDIT_KNOWS_PEERS && !self.abroad.ties.is_empty() {
+            return Ok(());
+        }
         let report = xln_audit::audit_disk(&self.disk, LOG_NAME, &[], &mut |_, _| {});
         let report = report.map_err(|error| format!("audit: {error}"))?;
         match report.violations.first() {
