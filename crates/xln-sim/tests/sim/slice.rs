@@ -31,15 +31,24 @@ fn no_law_breaks_whatever_goes_wrong() {
     let expected = [
         "ACCEPT_CHANNEL",
         "ALLOCATE",
+        "BATCH_PAYMENT",
         "CREATE_ENTITY",
         "DEALLOCATE",
         "DELETE_ENTITY",
         "DEPOSIT",
         "DIRECT_PAYMENT",
+        "FRAMES",
+        "HTLC_CANCEL",
+        "HTLC_CREATE",
+        "HTLC_FULFILL",
+        "INTRODUCE",
+        "INVOICE",
         "OPEN_CHANNEL",
+        "PEER",
         "REGISTER_ASSET",
         "REGISTER_SIGNER",
         "SET_CREDIT",
+        "UPDATE_CHANNEL",
         "UPDATE_ENTITY",
         "WITHDRAW",
     ];
@@ -82,7 +91,9 @@ fn another_process_comes_to_the_same_digest() {
 fn only_what_was_asked_for_goes_wrong() {
     assert_eq!(sound(&options(3, 800, &[])).faults.len(), 0);
     for asked in [Fault::ChainReorg, Fault::DiskTornWrite, Fault::RpcLies, Fault::LinkDrop] {
-        let report = sound(&options(4, 2_000, &[asked]));
+        // One seed in four has no channels between nodes, whose links have nothing to lose.
+        let seed = if asked == Fault::LinkDrop { 5 } else { 4 };
+        let report = sound(&options(seed, 2_000, &[asked]));
         let others: Vec<&Fault> = report.faults.keys().filter(|fault| **fault != asked).collect();
         assert!(others.is_empty(), "{asked:?}: {:?}", report.faults);
         assert!(report.faults.contains_key(&asked), "{asked:?}");
